@@ -328,7 +328,7 @@ fn talk_over_rows(logs: &SessionLogs<'_>, table: &mut Table) {
     let turns = logs.turns.len() as f64;
     let share = overlaps.len() as f64 / turns * 100.0;
     let found = logs.summary(&["quality", "talk_over", "value"]) * 100.0;
-    table.amount("talk_over", " %", (share, found), 0.0);
+    table.amount("talk_over, share of the turns", " %", (share, found), 0.0);
     table.times("overlap of a turn that was talked over", &overlaps, 20.0);
     table.times("what the caller says in a turn", &speech, 20.0);
     let overlap = overlaps.iter().map(|pair| pair.1).sum::<u64>();
