@@ -88,23 +88,3 @@ fn the_first_turn_has_the_sound_of_the_greeting_too() {
     assert_eq!(turns.iter().map(speech).collect::<Vec<_>>(), [Some(30), Some(30)], "{turns:?}");
     assert!(turns.iter().all(|turn| turn.sound.unwrap().gaps() == 0), "{turns:?}");
 }
-
-#[test]
-fn the_silence_after_a_filler_in_which_the_agent_thinks_is_no_gap() {
-    let starved = |thinks: bool| {
-        let mut scene = Scene::voice(vec![speaks(&tone(600))]);
-        scene.agent_speaks(2_400, &tone(600));
-        if thinks {
-            scene.agent(3_050, Some("thinking"));
-        }
-        scene.agent_speaks(3_800, &tone(2_000));
-        if thinks {
-            scene.agent(3_850, Some("speaking"));
-            scene.agent(5_900, Some("listening"));
-        }
-        scene.until(12_000);
-        let (turns, ..) = scene.end();
-        turns[0].sound.expect("it spoke").starved
-    };
-    assert_eq!((starved(false), starved(true)), (1, 0));
-}
