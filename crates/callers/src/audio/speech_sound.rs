@@ -35,6 +35,8 @@ const KEPT_PACKETS: usize = 86;
 const BEFORE_GAP: i64 = 5;
 /// A sequence number further away than this begins a new stream.
 const MAX_SEQUENCE_JUMP: u16 = 1_000;
+/// So many small packets in a row are a pause: single ones are in the midst of speech too.
+const PACKETS_OF_A_PAUSE: u32 = 5;
 /// A packet this small is silent, whatever those of speech are like.
 const SURELY_SMALL: usize = 8;
 /// So much larger is a packet of speech than one of digital silence, which a codec of speech describes at length too.
@@ -89,6 +91,8 @@ struct Stream {
     /// Arrival less RTP time of the fastest packet, and of the one that is played when it arrives.
     fastest: i64,
     playout: i64,
+    /// Small packets in a row up to now.
+    small: u32,
     /// The latest packet whose time is over.
     judged: Option<Judged>,
 }
@@ -152,7 +156,8 @@ impl SpeechSound {
         let transit = packet.at.0.cast_signed().saturating_sub(media);
         stream.fastest = stream.fastest.saturating_add(DRIFT).min(transit);
         let buffered = JITTER_BUFFER.0.cast_signed();
-        if is_small {
+        stream.small = if is_small { stream.small.saturating_add(1) } else { 0 };
+        if stream.small >= PACKETS_OF_A_PAUSE {
             // In silence a buffer has time to shrink again.
             stream.playout = stream.fastest.saturating_add(buffered);
         }
@@ -214,6 +219,7 @@ impl SpeechSound {
             heard_at: packet.at,
             fastest: transit,
             playout: transit.saturating_add(JITTER_BUFFER.0.cast_signed()),
+            small: 0,
             judged: None,
         });
         Some((place.0, media))
@@ -247,7 +253,9 @@ impl SpeechSound {
             let size = packet.payload.len() as f32;
             self.typical += (size - self.typical) / if self.typical < 1.0 { 1.0 } else { 16.0 };
         }
-        if is_speech && !is_small && packet.late > Micros::ZERO {
+        // One small packet is no silence yet.
+        let is_silent = is_small && stream.judged.is_none_or(|before| before.is_small);
+        if is_speech && !is_silent && packet.late > Micros::ZERO {
             self.quality.concealed = self.quality.concealed + packet.late;
             if packet.late >= SHORTEST_GAP {
                 self.quality.late += 1;
@@ -256,7 +264,7 @@ impl SpeechSound {
         }
         if let Some(before) = stream.judged {
             let missing = packet.sequence - before.sequence - 1;
-            let is_within = is_speech && !is_small && !before.is_small && self.is_speech(before.at);
+            let is_within = is_speech && !is_silent && self.is_speech(before.at);
             if missing > 0 && is_within {
                 let frame = FRAME_DURATION.0.cast_signed();
                 let lost = (packet.media - before.media - frame).clamp(0, missing * frame);

@@ -240,6 +240,7 @@ impl Caller {
         }
         let was_in_sentence = self.is_in_sentence(at);
         let was_listening = self.agents.is_listening();
+        let was_thinking = self.agents.activity() == AgentActivity::Thinking;
         let hand_offs = self.agents.hand_offs;
         let change = self.agents.update(participant, at);
         if self.agents.hand_offs > hand_offs {
@@ -266,6 +267,13 @@ impl Caller {
         }
         self.judge_sound();
         self.pass_on_state();
+        if self.agents.activity() == AgentActivity::Thinking
+            && !was_thinking
+            && let Some(voice) = &mut self.voice
+        {
+            // The silence after a filler, while a tool runs, is no gap in the agent's speech.
+            voice.sound.end_answer(&mut voice.activity);
+        }
         if self.first_turn_at.is_none() && self.agents.activity() == AgentActivity::Thinking {
             self.about_to_greet_since.get_or_insert(at);
         }
