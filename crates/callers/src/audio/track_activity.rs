@@ -495,13 +495,16 @@ impl TrackActivity {
         meter: &mut LevelMeter,
         edges: &mut Vec<SpeechEdge>,
     ) {
-        if self.first_sounds.deadline(self.last_packet_at) <= now {
-            self.first_sounds_were_speech(meter, edges);
-            self.silent_until(now, edges);
-        }
-        let is_over = self.clicks.deadline() <= now;
-        if is_over || self.is_overdue(now) {
+        let is_over = self.clicks.deadline() <= now || self.is_overdue(now);
+        if is_over {
             self.decode_waiting(meter, edges);
+        }
+        // What was decoded just now may be the first sounds.
+        let are_first = self.first_sounds.deadline(self.last_packet_at) <= now;
+        if are_first {
+            self.first_sounds_were_speech(meter, edges);
+        }
+        if is_over || are_first {
             if self.clicks.deadline() <= now {
                 self.clicks.hear_silence();
             }
