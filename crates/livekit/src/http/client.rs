@@ -11,6 +11,10 @@ use super::proxy::ProxyServer;
 use super::response::{HttpResponse, parse_retry_after};
 use super::trust::TrustStore;
 
+/// How long a connection without a request is kept. Services close theirs after a minute or so, and a request sent at that
+/// moment is lost.
+const LONGEST_IDLE: Duration = Duration::from_secs(20);
+
 /// An HTTP client; cheap to clone, all clones share one pool of connections.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
@@ -49,6 +53,7 @@ impl HttpClient {
     ) -> Result<Self, TransportError> {
         let builder = reqwest::Client::builder()
             .timeout(timeout)
+            .pool_idle_timeout(LONGEST_IDLE)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("rushhour/", env!("CARGO_PKG_VERSION")))
             .tls_backend_preconfigured(ClientConfig::clone(&trust.tls_config()));
