@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::native_callers::{journal_values, profile, start_agent, test_dir};
-use crate::support::LiveKitServer;
+use crate::support::{LiveKitServer, side_by_side};
 
 /// The callers hear in frames of 20 ms.
 const FRAME_US: u64 = 25_000;
@@ -42,15 +42,7 @@ const HABITS: [Habit; 11] = [
 #[test]
 fn agents_with_habits_are_measured_from_the_right_moment_and_judged_right() {
     // Some at a time: each is a server, an agent and four callers.
-    for habits in HABITS.chunks(3) {
-        std::thread::scope(|scope| {
-            let checks: Vec<_> =
-                habits.iter().map(|habit| scope.spawn(move || check(habit))).collect();
-            for check in checks {
-                check.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            }
-        });
-    }
+    side_by_side(&HABITS, 3, check);
 }
 
 fn check(habit: &Habit) {

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use livekit_protocol as proto;
@@ -15,7 +14,7 @@ use rushhour_core::units::Mode;
 use rushhour_sandbox::{Sandbox, SandboxConfig};
 
 use crate::support::hostile_signalling::{HostileSignalling, binary, frame, signal};
-use crate::support::{HostileServer, Rushhour, SplitMix64, TestDir, rows};
+use crate::support::{HostileServer, Rushhour, SplitMix64, TestDir, rows, side_by_side};
 
 /// The most resident memory that a session may take, whatever it is sent.
 const MOST_MEMORY: u64 = 300_000_000;
@@ -331,20 +330,8 @@ fn whatever_a_room_sends_after_a_real_handshake_nothing_panics() {
 
 #[test]
 fn no_answer_of_a_service_takes_300_mb() {
-    let mut sessions = Vec::new();
     // Some at a time: they wait for their limits, and each server holds 40 answers of 16 MB.
-    for some in answers().chunks(3) {
-        std::thread::scope(|scope| {
-            let running: Vec<_> = some
-                .iter()
-                .map(|(name, choose)| (*name, scope.spawn(move || answered(*choose))))
-                .collect();
-            for (name, session) in running {
-                let flooded = session.join();
-                sessions.push((name, flooded.unwrap_or_else(|panic| resume_unwind(panic))));
-            }
-        });
-    }
+    let sessions = side_by_side(&answers(), 3, |(name, choose)| (*name, answered(*choose)));
     check_peaks(&sessions);
 }
 

@@ -1,7 +1,6 @@
 //! How the agent sounds and takes turns, on the real livekit-server: the calibration agent breaks up and talks over its
 //! callers, and its truth log says where.
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -14,40 +13,13 @@ use crate::support::{Framework, LiveKitServer, Session};
 /// The callers say a sentence without a pause, once.
 const SCRIPT: &str = "[[turn]]\nplay = \"name-is-smith.opus\"\nwithin = \"6s\"\n";
 
-/// What the agent did.
-fn facts(truth: &Path) -> Vec<Value> {
+/// What the agent did to its speech, by fact: how often, and how long in all, in microseconds.
+fn done(truth: &Path, fact: &str, length: &str) -> (u64, u64) {
     let text = fs::read_to_string(truth).expect("the agent wrote it");
-    text.lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect()
-}
-
-/// What the agent did to its speech: how often, and how long in all, in microseconds.
-fn done(facts: &[Value], fact: &str, length: &str) -> (u64, u64) {
-    facts.iter().filter(|line| line["fact"] == fact).fold((0, 0), |(count, sum), line| {
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("it is JSON"));
+    lines.filter(|line| line["fact"] == fact).fold((0, 0), |(count, sum), line| {
         (count + 1, sum + line[length].as_u64().expect("it has a length"))
     })
-}
-
-/// What a listener hears of stalls, whose jitter buffer holds 100 ms, grows by what it could not hide, and shrinks in
-/// silence.
-fn late(facts: &[Value]) -> (u64, u64) {
-    let mut buffers = HashMap::new();
-    let (mut gaps, mut sum) = (0, 0);
-    for line in facts {
-        let buffer = buffers.entry(line["room"].as_str()).or_insert(100_000);
-        let length = line["length_us"].as_u64().unwrap_or(0);
-        match line["fact"].as_str() {
-            Some("first_audible" | "talked_over") => *buffer = 100_000,
-            Some("speech_cut") if length >= 100_000 => *buffer = 100_000,
-            Some("speech_stalled") => {
-                let late = length.saturating_sub(*buffer);
-                *buffer += late;
-                gaps += u64::from(late >= 30_000);
-                sum += late;
-            }
-            _ => {}
-        }
-    }
-    (gaps, sum)
 }
 
 #[test]
@@ -55,51 +27,46 @@ fn an_agent_that_breaks_up_and_talks_over_callers_is_measured_as_it_was() {
     let dir = test_dir();
     let server = LiveKitServer::start(dir.path());
     let options = [
-        ["--speech", "4s"],
+        ["--speech", "9s"],
         ["--turn-delay", "900ms"],
         ["--cuts", "40/min"],
         ["--stalls", "15/min"],
-        ["--losses", "20/min"],
         ["--talk-over", "50%"],
         ["--talk-over-after", "300ms"],
     ];
     let agent = start_agent(&dir, &server, options.as_flattened());
     dir.write("script.toml", SCRIPT);
     let thresholds = "\n[thresholds]\n\"speech.gaps\" = \"< 1/min\"\n\"speech.concealed\" = \"< 50%\"\n\"speech.longest_gap p50\" = \"< 2s\"\n";
-    let text = profile(&server, "voice", 14, "6/s") + thresholds;
+    let text = profile(&server, "voice", 6, "4/s") + thresholds;
     dir.write("profile.toml", &text);
     let output = server.with_keys(dir.rushhour(&["run", "profile.toml"])).run();
     agent.signal("INT");
     agent.finish().expect_exit(0);
     let session = dir.session();
-    assert_eq!(session.tally("outcome")["completed"], 14, "{:?}", session.tally("detail"));
-    let facts = facts(&dir.path().join("truth.jsonl"));
-    let (cuts, cut_us) = done(&facts, "speech_cut", "length_us");
-    let (losses, lost_us) = done(&facts, "speech_lost", "length_us");
-    let (late, late_us) = late(&facts);
-    let (talked_over, _) = done(&facts, "talked_over", "since_began_us");
-    let enough = cuts >= 15 && losses >= 5 && late >= 3 && talked_over >= 1;
-    assert!(enough, "{cuts} {losses} {late} {talked_over}");
+    assert_eq!(session.tally("outcome")["completed"], 6, "{:?}", session.tally("detail"));
+    let truth = dir.path().join("truth.jsonl");
+    let (cuts, cut_us) = done(&truth, "speech_cut", "length_us");
+    let (stalls, stalled_us) = done(&truth, "speech_stalled", "length_us");
+    let (talked_over, _) = done(&truth, "talked_over", "since_began_us");
+    assert!(cuts >= 15 && stalls >= 5 && talked_over >= 1, "{cuts} {stalls} {talked_over}");
 
     let summary = fs::read_to_string(session.folder.join("summary.json")).expect("it is written");
     let summary: Value = serde_json::from_str(&summary).expect("it is JSON");
     let quality = &summary["quality"];
     let number = |name: &str| quality[name].as_u64().expect("it is a count");
-    // `cargo bench -- quality` finds nearly all where one thing happens at a time. Here one may hide another or split it in
-    // two, and a machine that is busy with other tests stalls by itself, without a bound.
-    let near = |found: u64, truth: u64| found + 1 >= truth / 2 && found <= truth * 3 / 2 + 2;
+    // A cut beside a stall may be one gap, and a machine that is busy with other tests stalls by itself.
+    let near = |found: u64, truth: u64| found >= truth / 2 && found <= truth + truth / 2 + 2;
     assert!(near(number("gaps_starved"), cuts), "{cuts} cuts of {cut_us} us: {quality}");
-    assert!(near(number("gaps_lost"), losses), "{losses} losses: {quality}");
-    assert!(number("gaps_late") + 1 >= late / 2, "{late} stalls: {quality}");
-    // A cut or a stall at the caller's last sound is a stop, so that not all of them are found.
+    assert!(near(number("gaps_late"), stalls), "{stalls} stalls: {quality}");
+    assert_eq!(number("gaps_lost"), 0, "{quality}");
     let over = number("turns_talked_over");
-    assert!(over <= talked_over, "{over} of {talked_over}: {quality}");
-    assert!(quality["overlap"]["value"].as_f64() > Some(0.0), "{talked_over}: {quality}");
-    let unheard = cut_us + lost_us + late_us;
+    assert!((1..=6).contains(&over), "{talked_over}: {quality}");
+    // A jitter buffer of 100 ms hides that much of each stall.
+    let unheard = cut_us + stalled_us - stalls * 100_000;
     let speech = number("speech_us") as f64;
     let found = quality["concealed"]["value"].as_f64().expect("it is a share") * speech;
     let error = found / unheard as f64;
-    assert!((0.5..2.0).contains(&error), "{error}: {unheard} us of {quality}");
+    assert!((0.5..1.6).contains(&error), "{error}: {unheard} us of {quality}");
     assert!(output.stdout.contains("The agent's speech broke up"), "{}", output.stdout);
     let verdict = |name: &str| {
         let thresholds = summary["thresholds"].as_array().expect("it is a list");

@@ -12,7 +12,7 @@ use rushhour_sandbox::{DelayDistribution, Sandbox, SandboxConfig, TruthLog};
 
 use crate::support::{
     HostileServer, RunningCommand, Rushhour, Session, SplitMix64, TestDir, Truth, count_events,
-    wait_for_events, wait_until,
+    side_by_side, wait_for_events, wait_until,
 };
 
 /// A sandbox in this process, which survives every kill, and a folder for the session.
@@ -144,17 +144,13 @@ fn run_and_kill_several(
     kills: u32,
     runs: u64,
 ) -> BTreeMap<String, u64> {
+    let seeds: Vec<u64> = seeds.collect();
     let mut all = BTreeMap::new();
-    std::thread::scope(|scope| {
-        let sessions: Vec<_> =
-            seeds.map(|seed| scope.spawn(move || run_and_kill(seed, kills, runs))).collect();
-        for session in sessions {
-            let found = session.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            for (name, count) in found {
-                *all.entry(name).or_default() += count;
-            }
+    for found in side_by_side(&seeds, seeds.len(), |seed| run_and_kill(*seed, kills, runs)) {
+        for (name, count) in found {
+            *all.entry(name).or_default() += count;
         }
-    });
+    }
     all
 }
 

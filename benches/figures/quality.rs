@@ -40,59 +40,53 @@ struct Case {
     rows: fn(&SessionLogs<'_>, &mut Table),
 }
 
+/// What most sessions are like.
+const CASE: Case =
+    Case { name: "", callers: 12, turns: 4, options: &[], script: turns, rows: |_, _| {} };
+
 const CASES: &[Case] = &[
     Case {
         name: "cuts",
-        callers: 12,
-        turns: 4,
         options: &["--speech", "4s", "--cuts", "20/min"],
-        script: turns,
         rows: |logs, table| {
             let truth = gap_rows(logs, table, &CUTS);
             rate_rows(logs, table, &truth, 10.0);
         },
+        ..CASE
     },
     Case {
         name: "cuts-in-a-voice",
-        callers: 12,
-        turns: 4,
         options: &[
             "--clip",
             concat!(env!("CARGO_MANIFEST_DIR"), "/profiles/scripts/clips/phone-number.opus"),
             "--cuts",
             "20/min",
         ],
-        script: turns,
         rows: |logs, table| {
             gap_rows(logs, table, &CUTS_IN_A_VOICE);
         },
+        ..CASE
     },
     Case {
         name: "stalls",
-        callers: 12,
-        turns: 4,
         options: &["--speech", "4s", "--stalls", "20/min"],
-        script: turns,
         rows: |logs, table| {
             let truth = gap_rows(logs, table, &STALLS);
             rate_rows(logs, table, &truth, 10.0);
         },
+        ..CASE
     },
     Case {
         name: "losses",
-        callers: 12,
-        turns: 4,
         options: &["--speech", "4s", "--losses", "20/min"],
-        script: turns,
         rows: |logs, table| {
             let truth = gap_rows(logs, table, &LOSSES);
             rate_rows(logs, table, &truth, 5.0);
         },
+        ..CASE
     },
     Case {
         name: "talk-over",
-        callers: 12,
-        turns: 4,
         options: &[
             "--speech",
             "3s",
@@ -101,13 +95,11 @@ const CASES: &[Case] = &[
             "--talk-over-after",
             "uniform 300ms..1s",
         ],
-        script: turns,
         rows: talk_over_rows,
+        ..CASE
     },
     Case {
         name: "dead-air",
-        callers: 12,
-        turns: 4,
         options: &[
             "--speech",
             "2s",
@@ -131,14 +123,14 @@ const CASES: &[Case] = &[
             dead_air_rows(logs, table);
             hearing_rows(logs, table);
         },
+        ..CASE
     },
     Case {
         name: "interruptions",
-        callers: 12,
-        turns: 4,
         options: &["--speech", "6s", "--yield-delay", "uniform 200ms..900ms"],
         script: interrupting_turns,
         rows: yield_rows,
+        ..CASE
     },
     Case {
         name: "back-channels",

@@ -1,13 +1,12 @@
 //! Every fault of the sandbox alone, and every two together.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rushhour_core::rng::SeededRng;
 use rushhour_sandbox::Fault;
 
-use crate::support::{Row, TestDir};
+use crate::support::{Row, TestDir, side_by_side};
 
 /// Runs of each session, which start in four seconds: two faults strike some ten of them together.
 const RUNS: u64 = 60;
@@ -169,21 +168,10 @@ fn assert_ended_in_time(run: &Row, throttled: Duration, slack: Duration) {
 
 /// Runs these cases, so many at once, and reports all that fail; returns how many sessions each fault struck.
 fn run_all(cases: &[Case], at_once: usize) -> HashMap<String, usize> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut results = Vec::new();
-        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-            results.push((case, std::panic::catch_unwind(|| case.run())));
-        }
-        results
-    };
-    let results: Vec<_> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..at_once).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().expect("it catches panics")).collect()
-    });
+    let results = side_by_side(cases, at_once, |case| std::panic::catch_unwind(|| case.run()));
     let mut sessions: HashMap<String, usize> = HashMap::new();
     let mut failed = Vec::new();
-    for (case, result) in results {
+    for (case, result) in cases.iter().zip(results) {
         match result {
             Ok(struck) => {
                 for fault in struck {

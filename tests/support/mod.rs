@@ -24,6 +24,7 @@ mod schema;
 mod secrets;
 mod server_media;
 mod session;
+mod side_by_side;
 mod synthetic_session;
 mod test_dir;
 mod truth;
@@ -56,6 +57,7 @@ pub(crate) use secrets::{PLANTED_API_SECRET, PLANTED_CEKURA_KEY, PLANTED_PASSWOR
 #[cfg(feature = "native")]
 pub(crate) use server_media::{ServerMedia, ServerTurn, ServerUdp};
 pub(crate) use session::{Row, Session, rows};
+pub(crate) use side_by_side::side_by_side;
 pub(crate) use synthetic_session::SyntheticSession;
 pub(crate) use test_dir::TestDir;
 pub(crate) use truth::Truth;

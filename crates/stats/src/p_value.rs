@@ -1,5 +1,7 @@
 //! [`PValue`], and the adjustment of several of them.
 
+use super::convert::{count, real};
+
 /// The probability of a result at least as extreme if there were no difference; from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct PValue(f64);
@@ -11,6 +13,12 @@ impl PValue {
     /// A probability; `None` outside 0 to 1.
     pub fn new(probability: f64) -> Option<Self> {
         (0.0..=1.0).contains(&probability).then_some(Self(probability))
+    }
+
+    /// That so many of the resamples of a null hypothesis, and the sample itself, are as clear as the sample
+    /// (B. Phipson and G. K. Smyth, Statistical Applications in Genetics and Molecular Biology 9 (2010), 39).
+    pub(super) fn of_resamples(as_clear: usize, resamples: u32) -> Self {
+        Self::clamped(real(count(as_clear) + 1) / real(u64::from(resamples) + 1))
     }
 
     /// A probability clamped to 0 to 1, outside of which rounding may have moved it.

@@ -1,7 +1,7 @@
 //! The most likely moment at which a rate of events rose, such as gaps in the speech of a session.
 
 use super::bootstrap::Bootstrap;
-use super::convert::{count, real};
+use super::convert::real;
 use super::p_value::PValue;
 
 /// Events, and the exposure in which they were counted.
@@ -51,8 +51,8 @@ pub fn rate_rise(slices: &[ExposedCount], plan: &Bootstrap) -> Option<RateRise> 
         }
         clearest(&order).is_some_and(|(_, score)| score >= found)
     });
-    let as_clear = real(count(clearer.count()) + 1) / real(u64::from(plan.resamples()) + 1);
-    Some(RateRise { position, p_value: PValue::clamped(as_clear) })
+    let p_value = PValue::of_resamples(clearer.count(), plan.resamples());
+    Some(RateRise { position, p_value })
 }
 
 /// The boundary with the greatest score, and that score.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::is_default;
 use crate::units::{Micros, SessionTime};
 
 /// LiveKit's rating of a connection, from the worst to the best.
@@ -26,13 +27,8 @@ pub struct ConnectionRatings {
     /// For how long there was a rating.
     pub rated: Micros,
     /// For how much of it the rating was poor or lost.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub below_good: Micros,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-const fn is_none(duration: &Micros) -> bool {
-    duration.0 == 0
 }
 
 /// The ratings of a connection so far. LiveKit tells a rating when it changes, so each holds until the next.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::agent_rtc_stats::AgentRtcStats;
 use super::connection_ratings::ConnectionRatings;
+use super::is_default;
 use crate::units::SessionTime;
 
 /// How a conversation of a native caller ended.
@@ -65,31 +66,31 @@ pub struct ConversationSummary {
     /// How it ended.
     pub ended: ConversationEnd,
     /// How often the agent handed over to another participant, or was replaced.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub hand_offs: u32,
     /// Whether the agent was hidden: it was heard or read, but never announced.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub hidden: bool,
     /// Whether several agents were in the room when a turn began: each of them may answer it.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub several_agents: bool,
     /// Turns that were said again because the agent's session had not begun.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub unheard_turns: u32,
     /// Interruptions to which the agent did not yield, or after which it went on.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub ignored_interruptions: u32,
     /// Texts of the agent of which a part did not arrive.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub incomplete_texts: u32,
     /// How often the caller showed that it listens, while the agent spoke.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub backchannels: u32,
     /// How often the agent stopped for it.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub false_interruptions: u32,
     /// How often the agent said what a rule hears that had been followed as often as it may be.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub rules_used_up: u32,
     /// The number of the rule by which the caller hung up, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -119,16 +120,6 @@ impl ConversationSummary {
     pub fn on_clock(self, clock: impl Fn(SessionTime) -> SessionTime) -> Self {
         Self { last_active: self.last_active.map(clock), ..self }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-const fn is_zero(count: &u32) -> bool {
-    *count == 0
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-const fn is_false(flag: &bool) -> bool {
-    !*flag
 }
 
 #[cfg(test)]

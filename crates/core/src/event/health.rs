@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::is_default;
 use crate::units::{Micros, WorkerId};
 
 /// The health of the load generator over an interval.
@@ -33,22 +34,17 @@ pub struct GeneratorHealth {
     #[serde(rename = "look_lag")]
     pub room_poll_lag: Micros,
     /// Requests to LiveKit that were answered or failed, room polls included.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub livekit_requests: u32,
     /// Of these, how many it refused because of too many requests.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub livekit_throttled: u32,
     /// Requests to LiveKit that waited because it had refused others.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub livekit_held_back: u32,
     /// The health of the native callers, if there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callers: Option<CallersHealth>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-const fn is_zero(count: &u32) -> bool {
-    *count == 0
 }
 
 /// The health of the threads of native callers over an interval.
@@ -77,10 +73,10 @@ pub struct WorkerHealth {
     /// The most callers that it held in the interval.
     pub callers: u32,
     /// Ticks; in each, a thread serves all of its callers that are due.
-    #[serde(default, skip_serializing_if = "is_zero_count")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub ticks: u64,
     /// Ticks that began more than 5 ms late.
-    #[serde(default, skip_serializing_if = "is_zero_count")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub late_ticks: u64,
     /// The longest delay of a tick.
     #[serde(default)]
@@ -93,7 +89,7 @@ pub struct WorkerHealth {
     pub clock_within: Option<Micros>,
     /// Whether measures of its clock contradict each other: it jumped within the last minute, or its machine was
     /// suspended.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub clock_jumped: bool,
     /// The shortest round trip of a message to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -116,11 +112,6 @@ pub enum WorkerLoss {
     Draining,
     /// It could not prepare the session.
     Unprepared,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-const fn is_zero_count(count: &u64) -> bool {
-    *count == 0
 }
 
 /// The health of the agent's worker as it reports it; `None` for what it does not report.

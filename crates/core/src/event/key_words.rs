@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::is_default;
 use super::transcription_errors::words;
 
 /// The key words of a turn, and which of them were not heard.
@@ -10,13 +11,8 @@ pub struct KeyWords {
     /// How many the turn has, at most [`KeyWords::MOST`].
     pub of: u32,
     /// The bit of each that was not heard, by its place in the script.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub missed: u32,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-const fn is_zero(bits: &u32) -> bool {
-    *bits == 0
 }
 
 impl KeyWords {

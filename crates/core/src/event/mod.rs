@@ -42,3 +42,8 @@ pub use sink::{EventSink, EventSinkError};
 pub use speech_quality::{SpeechQuality, TurnTaking};
 pub use transcription_errors::TranscriptionErrors;
 pub use turn::{FramesSent, Turn, TurnEnding, TurnParts};
+
+/// Whether a field is as it is read where it is absent, so that it need not be written.
+fn is_default<T: Default + PartialEq>(field: &T) -> bool {
+    *field == T::default()
+}

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::is_default;
 use crate::units::Micros;
 
 /// How the agent's speech of a turn arrived: what a listener would not have heard of it, and why.
@@ -10,22 +11,22 @@ pub struct SpeechQuality {
     /// How long the agent spoke; pauses within its speech are included, gaps above 200 ms are not.
     pub speech: Micros,
     /// Gaps of digital silence that cut its speech while packets went on: its synthesis starved.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub starved: u32,
     /// Gaps before packets that came too late, and then at once: the agent's machine starved, or the network held them.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub late: u32,
     /// Gaps of packets that never came: the network lost them.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub lost: u32,
     /// How long the gaps of digital silence were.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub silent: Micros,
     /// How long a listener's jitter buffer had nothing to play, whatever the length of the gap.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub concealed: Micros,
     /// The longest gap.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub longest_gap: Micros,
 }
 
@@ -59,32 +60,17 @@ impl SpeechQuality {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TurnTaking {
     /// The longest silence in which it was the agent's turn.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub dead_air: Micros,
     /// How long the caller spoke, from its first sound to its last.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub caller_speech: Micros,
     /// For how much of that the agent spoke too.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub overlap: Micros,
     /// Whether the agent began while the caller spoke, and had not stopped when it ended.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub talked_over: bool,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-const fn is_zero(count: &u32) -> bool {
-    *count == 0
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-const fn is_none(duration: &Micros) -> bool {
-    duration.0 == 0
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-const fn is_false(flag: &bool) -> bool {
-    !*flag
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
+use super::is_default;
+
 /// The most pairs of units that are compared, some milliseconds' work: 500 words that were said, and as many that were heard.
 const MAX_COMPARED: usize = 1 << 18;
 
@@ -18,19 +20,14 @@ pub struct TranscriptionErrors {
     /// Units that were heard as they were said.
     pub hits: u64,
     /// Units that were heard as others.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub substitutions: u64,
     /// Units that were not heard.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub deletions: u64,
     /// Units that were heard and not said.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub insertions: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-const fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 impl TranscriptionErrors {

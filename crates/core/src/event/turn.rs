@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::is_default;
 use super::key_words::KeyWords;
 use super::speech_quality::{SpeechQuality, TurnTaking};
 use super::transcription_errors::TranscriptionErrors;
@@ -112,13 +113,8 @@ pub struct Turn {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taking: Option<TurnTaking>,
     /// Whether the caller's connection was away during it, or its worker stood still: its times are then not the agent's.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub away: bool,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-const fn is_false(flag: &bool) -> bool {
-    !*flag
 }
 
 impl Turn {

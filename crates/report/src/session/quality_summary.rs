@@ -6,7 +6,6 @@ use serde::Serialize;
 use super::break_up::{GapStretch, break_up};
 use super::threshold::Estimated;
 use crate::fold::{ConnectionTallies, ConnectionTally, FoldedSession, QualityTally};
-use rushhour_core::event::AgentRtcStats;
 use rushhour_core::profile::QualityMeasure;
 use rushhour_core::units::Micros;
 use rushhour_stats::{ClusteredRatio, Confidence};
@@ -135,26 +134,16 @@ pub struct AgentRtcSummary {
 
 impl AgentRtcSummary {
     fn of(tallies: &ConnectionTallies) -> Option<Self> {
-        let AgentRtcStats {
-            sent,
-            sent_lost,
-            received,
-            received_lost,
-            samples,
-            concealed,
-            round_trip,
-        } = tallies.agent_rtc;
-        let runs = tallies.rtc_runs;
-        let round_trip_us = round_trip.map(|longest| longest.0);
-        (runs > 0).then_some(Self {
+        let (runs, stats) = (tallies.rtc_runs, &tallies.agent_rtc);
+        (runs > 0).then(|| Self {
             runs,
-            sent,
-            sent_lost,
-            received,
-            received_lost,
-            samples,
-            concealed,
-            round_trip_us,
+            sent: stats.sent,
+            sent_lost: stats.sent_lost,
+            received: stats.received,
+            received_lost: stats.received_lost,
+            samples: stats.samples,
+            concealed: stats.concealed,
+            round_trip_us: stats.round_trip.map(|longest| longest.0),
         })
     }
 }

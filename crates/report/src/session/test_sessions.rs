@@ -7,6 +7,7 @@ use rushhour_core::event::{
     AcceptedRun, AgentHealth, Event, EventKind, FORMAT_VERSION, FailureClass, Outcome, RunMapping,
     RunPhase, SessionHeader, SpeechQuality, Turn, TurnEnding,
 };
+use rushhour_core::plan::PlannedRun;
 use rushhour_core::profile::testing::load_text;
 use rushhour_core::units::{
     EvaluatorRunId, Identity, Micros, Mode, PairId, RoomName, RunIndex, SessionId, SessionTime,
@@ -113,12 +114,30 @@ impl SessionBuilder {
         late: Micros,
         fate: Fate,
     ) {
-        let run = RunIndex(self.runs);
-        self.runs += 1;
         let start = intended + late;
-        let room = RoomName::new(format!("rushhour-made-{run}"));
-        let started = EventKind::RunStarted {
-            run,
+        let (run, started) = self.starts(mode, pair, intended);
+        self.add(start, started);
+        match fate {
+            Fate::Completes(step) => self.completes(run, start, step),
+            Fate::Fails(message) => {
+                let outcome = Outcome::failed(FailureClass::SubmitRejected, message);
+                self.add(start, ends(run, outcome, start));
+            }
+            Fate::StaysOpen => {}
+        }
+    }
+
+    /// The next run, and the event that starts it.
+    fn starts(
+        &mut self,
+        mode: Mode,
+        pair: Option<PairId>,
+        intended: SessionTime,
+    ) -> (RunIndex, EventKind) {
+        let index = RunIndex(self.runs);
+        self.runs += 1;
+        let planned = PlannedRun {
+            index,
             stage: 0,
             scenario: 0,
             copy: 0,
@@ -127,48 +146,17 @@ impl SessionBuilder {
             network: None,
             redial_of: None,
             intended,
-            free: intended,
-            room,
         };
-        self.add(start, started);
-        match fate {
-            Fate::Completes(step) => self.completes(run, start, step),
-            Fate::Fails(message) => {
-                let outcome = Outcome::failed(FailureClass::SubmitRejected, message);
-                let ended = EventKind::Ended {
-                    run,
-                    outcome,
-                    after: start,
-                    seen: start,
-                    conversation_duration: None,
-                };
-                self.add(start, ended);
-            }
-            Fate::StaysOpen => {}
-        }
+        let room = RoomName::new(format!("rushhour-made-{index}"));
+        (index, planned.started(intended, room))
     }
 
     /// Voice conversations, some of them at once.
     pub(crate) fn calls(&mut self, calls: &[VoiceCall]) {
         let mut events = Vec::new();
         for call in calls {
-            let run = RunIndex(self.runs);
-            self.runs += 1;
-            let room = RoomName::new(format!("rushhour-made-{run}"));
             let began = call.began;
-            let started = EventKind::RunStarted {
-                run,
-                stage: 0,
-                scenario: 0,
-                copy: 0,
-                mode: Mode::Voice,
-                pair: None,
-                network: None,
-                redial_of: None,
-                intended: began,
-                free: began,
-                room,
-            };
+            let (run, started) = self.starts(Mode::Voice, None, began);
             let (said, ended) = (began + Micros::from_secs(3), began + Micros::from_secs(20));
             let mut turn = Turn::new(1, said, TurnEnding::Answered);
             turn.sound = Some(SpeechQuality {
@@ -176,14 +164,7 @@ impl SessionBuilder {
                 starved: call.gaps,
                 ..SpeechQuality::default()
             });
-            let outcome = Outcome::Completed { judged: None };
-            let end = EventKind::Ended {
-                run,
-                outcome,
-                after: ended,
-                seen: ended,
-                conversation_duration: None,
-            };
+            let end = ends(run, Outcome::Completed { judged: None }, ended);
             let turn = EventKind::Turn { run, turn: Box::new(turn) };
             events.extend([(began, started), (said, turn), (ended, end)]);
         }
@@ -302,6 +283,11 @@ pub(crate) fn ordinary(runs: u64, more: &str) -> (FoldedSession, SessionVerdict)
         builder.run(SessionTime(run * 100_000), Micros::ZERO, Fate::Completes(step));
     }
     builder.closed()
+}
+
+/// The event that ends a run at once.
+const fn ends(run: RunIndex, outcome: Outcome, at: SessionTime) -> EventKind {
+    EventKind::Ended { run, outcome, after: at, seen: at, conversation_duration: None }
 }
 
 /// Gaps of conversations in which there are few.

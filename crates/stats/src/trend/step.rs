@@ -50,12 +50,12 @@ pub fn step_change(series: &Series, plan: &Bootstrap) -> Result<StepChange, TooF
         dependence.normal_noise(&mut rng, &mut noise);
         ranks.clearest_step(&noise) >= found
     });
-    let as_clear = real(count(clearer.count()) + 1) / real(u64::from(plan.resamples()) + 1);
+    let p_value = PValue::of_resamples(clearer.count(), plan.resamples());
     Ok(StepChange {
         between: Interval::between(series.times()[position - 1], series.times()[position]),
         before,
         after,
-        p_value: PValue::clamped(as_clear),
+        p_value,
     })
 }
 

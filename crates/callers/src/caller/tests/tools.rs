@@ -6,13 +6,13 @@ use rushhour_core::units::SessionTime;
 
 /// When an agent told its states around its tool, in milliseconds after its filler was heard to the end.
 #[derive(Debug, Clone, Copy)]
-struct Told {
+struct StateTimes {
     listening: u64,
     thinking: u64,
 }
 
 /// The states in the order in which they were told.
-fn tells(scene: &mut Scene, filler_ends: u64, told: Told) {
+fn tells(scene: &mut Scene, filler_ends: u64, told: StateTimes) {
     let mut states = [(told.listening, "listening"), (told.thinking, "thinking")];
     states.sort_unstable();
     for (after, state) in states {
@@ -24,7 +24,7 @@ fn tells(scene: &mut Scene, filler_ends: u64, told: Told) {
 const FILLER_ENDS: u64 = 3_040;
 
 /// A spoken answer to the last turn, after a filler and three seconds of a tool.
-fn speaks_after_its_tool(told: Told) -> Turn {
+fn speaks_after_its_tool(told: StateTimes) -> Turn {
     let mut scene = Scene::voice(vec![speaks(&tone(600))]);
     scene.agent(1_900, Some("thinking"));
     scene.agent(2_430, Some("speaking"));
@@ -49,7 +49,7 @@ fn is_spoken_until(end: u64, done: Option<SessionTime>) -> bool {
 #[test]
 fn a_moment_of_listening_before_a_tool_ends_no_answer_however_late_it_is_told() {
     for (listening, lasts) in [(10, 480), (490, 50), (700, 21)] {
-        let told = Told { listening, thinking: listening + lasts };
+        let told = StateTimes { listening, thinking: listening + lasts };
         let turn = speaks_after_its_tool(told);
         assert!(is_spoken_until(6_600, turn.done), "{told:?}: {turn:?}");
     }
@@ -58,7 +58,7 @@ fn a_moment_of_listening_before_a_tool_ends_no_answer_however_late_it_is_told() 
 #[test]
 fn states_that_reach_the_server_in_the_wrong_order_end_no_answer() {
     for (thinking, listening) in [(10, 11), (700, 750)] {
-        let told = Told { listening, thinking };
+        let told = StateTimes { listening, thinking };
         let turn = speaks_after_its_tool(told);
         assert!(is_spoken_until(6_600, turn.done), "{told:?}: {turn:?}");
     }
@@ -66,7 +66,7 @@ fn states_that_reach_the_server_in_the_wrong_order_end_no_answer() {
 
 /// When the second turn is written to an agent that writes a filler until 1,300 ms, tells its states, and answers at
 /// `answers`; and the first turn.
-fn writes_after_its_tool(told: Told, answers: u64) -> (Turn, Vec<u64>) {
+fn writes_after_its_tool(told: StateTimes, answers: u64) -> (Turn, Vec<u64>) {
     let mut scene = Scene::chat(vec![writes("One."), writes("Two.")]);
     scene.until(1_120);
     scene.agent(1_150, Some("thinking"));
@@ -94,7 +94,7 @@ fn writes_after_its_tool(told: Told, answers: u64) -> (Turn, Vec<u64>) {
 #[test]
 fn in_chat_too_an_answer_goes_on_after_states_that_were_told_late_or_in_the_wrong_order() {
     for (listening, thinking) in [(2, 3), (600, 640), (3, 2), (60, 20), (700, 699)] {
-        let told = Told { listening, thinking };
+        let told = StateTimes { listening, thinking };
         let (turn, written) = writes_after_its_tool(told, 4_300);
         assert_eq!(turn.done, Some(at(4_400)), "{told:?}: {written:?}");
         assert!(matches!(written[..], [when] if when > 4_900), "{told:?}: {written:?}");
@@ -103,7 +103,7 @@ fn in_chat_too_an_answer_goes_on_after_states_that_were_told_late_or_in_the_wron
 
 #[test]
 fn states_in_the_wrong_order_hold_the_caller_back_for_a_long_tool_but_not_forever() {
-    let told = Told { listening: 3, thinking: 2 };
+    let told = StateTimes { listening: 3, thinking: 2 };
     let (turn, written) = writes_after_its_tool(told, 10_300);
     assert_eq!(turn.done, Some(at(10_400)), "nine seconds of a tool: {written:?}");
 
