@@ -113,7 +113,7 @@ fn a_python_agent_that_starves_of_processor_time_breaks_up() {
     let stage = |name: &str, at_once: u32, lasts: u32| {
         format!("[[stage]]\nname = \"{name}\"\nhold = {at_once}\nlasts = \"{lasts}s\"\n")
     };
-    let stages = [stage("few", 2, 40), stage("some", 6, 40), stage("many", 14, 60)].concat();
+    let stages = [stage("few", 2, 40), stage("some", 8, 40), stage("many", 28, 60)].concat();
     let text = format!(
         r#"
 name = "starved"
@@ -133,7 +133,7 @@ script = "script.toml"
 lasts = "20s"
 {stages}
 [limits]
-in_flight = 24
+in_flight = 40
 run_timeout = "2m"
 [thresholds]
 "speech.gaps" = "< 1/min"

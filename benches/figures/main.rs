@@ -16,6 +16,8 @@ mod journal;
 #[cfg(feature = "native")]
 mod native;
 #[cfg(feature = "native")]
+mod native_cost;
+#[cfg(feature = "native")]
 mod native_inside;
 #[cfg(feature = "native")]
 mod native_rig;
@@ -76,8 +78,9 @@ fn main() -> ExitCode {
         ("native-voice", native::voice),
         ("native-join", native::join),
         ("native-faults", native::faults),
-        ("native-cost", native::cost),
-        ("native-chat-cost", native::chat_cost),
+        ("native-cost", native_cost::cost),
+        ("native-chat-cost", native_cost::chat_cost),
+        ("native-rounds", native_cost::rounds),
         ("native-allocations", native_inside::allocations),
         ("native-deaf", native_inside::deaf),
         ("native-rate", native::rate),

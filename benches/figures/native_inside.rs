@@ -38,7 +38,7 @@ const SETTLE: Duration = Duration::from_secs(5);
 /// How long conversations are measured.
 const WINDOW: Duration = Duration::from_secs(15);
 /// Callers that hear take turns with deaf ones so often.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 /// More turns than the bench lasts.
 const TURNS: u32 = 100;
 

@@ -1,4 +1,4 @@
-//! What recording costs a voice caller: `cargo bench -- native-recording`, in about four minutes. Sessions with and without
+//! What recording costs a voice caller: `cargo bench -- native-recording`, in about ten minutes. Sessions with and without
 //! take turns, so that whatever else the machine does meanwhile disturbs both.
 
 use std::fs;
@@ -8,7 +8,7 @@ use super::native_rig::Rig;
 use super::support::figure;
 
 const CALLERS: u32 = 40;
-const ROUNDS: usize = 2;
+const ROUNDS: usize = 5;
 /// When all callers are in their conversations, in seconds after the start of a session.
 const HELD: (f64, f64) = (18.0, 42.0);
 /// All recordings are made, and all but a few deleted at the end of their runs.

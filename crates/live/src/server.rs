@@ -44,6 +44,10 @@ const MAX_HEAD: usize = 16 * 1024;
 const MAX_SCRAPES: usize = 16;
 /// The pause after a connection could not be accepted, usually for lack of file descriptors.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
+/// The niceness of the thread, from 0 to 19 (setpriority(2)): it gets a tenth of what the session's threads get, and
+/// interrupts none of them.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
 /// How long viewers have to read the last page before the process ends.
 const LAST_READ: Duration = Duration::from_secs(1);
 /// How long the end waits for the thread, which draws the last page before that.
@@ -161,6 +165,7 @@ impl LiveServer {
         thread::Builder::new()
             .name("live".to_owned())
             .spawn(move || {
+                yield_to_the_session();
                 runtime.block_on(serve(bound, shared, view, inputs));
                 runtime.shutdown_background();
                 // Nobody waits where the end took too long.
@@ -203,6 +208,14 @@ impl LiveServer {
 impl Drop for LiveServer {
     fn drop(&mut self) {
         self.end("The process ended.");
+    }
+}
+
+/// The processor belongs first to the threads that keep the schedule. Only on Linux has each thread a niceness of its own.
+fn yield_to_the_session() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        debug!(%error, "the page is drawn with the priority of the session");
     }
 }
 

@@ -35,6 +35,8 @@ SHARES = (1.0, 0.6, 0.35)
 SYLLABLE_SECONDS = 0.22
 SYLLABLES_A_WORD = 3
 PAUSE_SECONDS = 0.06
+# The share of a word's last syllable in which it fades out.
+FADE = 0.3
 LEVEL = 8_000
 
 
@@ -76,7 +78,10 @@ def speak(seconds):
         voice += numpy.repeat(loudness, BLOCK)[:count] * sine / harmonic**0.4
         # The next sin(ka) from the two before it.
         last, sine = sine, twice * sine - last
-    voice *= numpy.clip(phase / 0.25, 0, 1) * numpy.clip((1 - phase) / 0.15, 0.25, 1) * sounding
+    voice *= numpy.clip(phase / 0.25, 0, 1) * sounding
+    # A word fades out, as voices do: one that broke off would be a cut.
+    fade = numpy.clip((1 - phase) / FADE, 0, 1)
+    voice *= numpy.where(place == SYLLABLES_A_WORD - 1, fade, numpy.clip(2 * fade, 0.25, 1))
     voice /= max(1e-9, numpy.abs(voice).max())
 
     # A consonant: every other syllable begins with a breath of noise.

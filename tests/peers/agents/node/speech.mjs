@@ -20,6 +20,8 @@ const SHARES = [1.0, 0.6, 0.35];
 const SYLLABLE_SECONDS = 0.22;
 const SYLLABLES_A_WORD = 3;
 const PAUSE_SECONDS = 0.06;
+// The share of a word's last syllable in which it fades out.
+const FADE = 0.3;
 const LEVEL = 8_000;
 // The loudest that the sum of harmonics gets, so that a part of a text is as loud as the whole.
 const LOUDEST = 1.65;
@@ -82,7 +84,10 @@ function synthesise(seconds) {
         voice += loudness[i] * sine;
         [last, sine] = [sine, twice * sine - last];
       }
-      voice *= clip(phase / 0.25, 0, 1) * clip((1 - phase) / 0.15, 0.25, 1);
+      // A word fades out, as voices do: one that broke off would be a cut.
+      const fade = clip((1 - phase) / FADE, 0, 1);
+      voice *= clip(phase / 0.25, 0, 1);
+      voice *= place === SYLLABLES_A_WORD - 1 ? fade : clip(2 * fade, 0.25, 1);
       const consonant =
         syllable % 2 ? Math.sin(Math.PI * clip(phase / 0.22, 0, 1)) ** 2 * (breath - before) : 0;
       samples[n] = Math.round(LEVEL * clip(voice / LOUDEST + 0.08 * consonant, -1, 1));
