@@ -88,7 +88,7 @@ pub(crate) mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
-    use rushhour_core::event::Outcome;
+    use rushhour_core::event::{Outcome, SpeechQuality};
     use rushhour_core::recording::{RecordedSpan, RecordedTrack};
     use rushhour_core::units::{Micros, Mode, SessionTime};
 
@@ -102,6 +102,7 @@ pub(crate) mod tests {
             duration: Micros(1),
             outcome: Outcome::Completed { judged: None },
             longest_wait: None,
+            sound: SpeechQuality::default(),
             kept_for: Vec::new(),
             caller: Some(RecordedTrack::default()),
             agent: Some(RecordedTrack::default()),

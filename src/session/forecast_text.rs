@@ -15,7 +15,7 @@ use rushhour_core::profile::{
     CekuraSettings, DispatchMethod, EvaluatorSettings, LiveKitTarget, LoadedProfile,
     NetworkConditions, Profile, RecordingSettings, TargetKind, target_kind,
 };
-use rushhour_core::units::SessionTime;
+use rushhour_core::units::{SessionTime, format_bytes};
 use rushhour_report::render::counted;
 use rushhour_report::session::OldPrices;
 use rushhour_stats::{Confidence, Design, Power, Quantile, Spread};
@@ -286,6 +286,11 @@ pub(crate) fn plan_warning(warning: &PlanWarning) -> String {
         PlanWarning::Redials { runs } => format!(
             "about {} that hang up may call again ([redial]), beside these runs: they count in costs and limits, and so do calls that nobody answers",
             counted(*runs, "caller")
+        ),
+        PlanWarning::RecordingBytes { needed, limit } => format!(
+            "recordings of runs in flight may take {}, and recording.max_bytes is {}: some of them stop before it is known whether they are kept; raise it, or record a sample only",
+            format_bytes(*needed),
+            format_bytes(*limit)
         ),
         PlanWarning::StageCutShort { stage } => {
             format!("all copies have started before stage `{stage}` is over")

@@ -62,8 +62,9 @@ impl RecordingFiles {
             let record = read_record(&self.kept, run, MAX_RECORD);
             EarlierRecording {
                 run,
-                kept_for: record.as_ref().map_or_else(Vec::new, |record| record.kept_for.clone()),
-                longest_wait: record.and_then(|record| record.longest_wait),
+                longest_wait: record.as_ref().and_then(|record| record.longest_wait),
+                sound: record.as_ref().map(|record| record.sound).unwrap_or_default(),
+                kept_for: record.map(|record| record.kept_for).unwrap_or_default(),
                 bytes: names_of(run).into_iter().map(size).sum(),
             }
         });

@@ -58,7 +58,7 @@ impl SessionRecordings {
         }
         let (messages, received) = channel();
         let state = Arc::new(StoreState::default());
-        let keeper = Keeper::new(files, kept, settings.max_bytes, state.clone());
+        let keeper = Keeper::new(files, kept, state.clone());
         let keeper = std::thread::Builder::new()
             .name("recordings".to_owned())
             .spawn(move || keeper.run(&received))

@@ -50,7 +50,7 @@ impl Clip {
     }
 
     /// Encodes samples at 48 kHz.
-    pub(super) fn from_samples(samples: &[f32]) -> Result<Self, ClipError> {
+    pub(crate) fn from_samples(samples: &[f32]) -> Result<Self, ClipError> {
         Self::from_frames(encode(samples)?)
     }
 

@@ -107,6 +107,14 @@ fn goertzel(samples: &[f32], hertz: f32) -> f32 {
     last * last + before * before - coefficient * last * before
 }
 
+/// Where speech is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cut {
+    /// Its beginning, since the first window.
+    pub(super) from: Micros,
+    pub(super) length: Micros,
+}
+
 /// What is heard around a silence, window by window.
 #[derive(Debug, Default)]
 pub(super) struct CutLevels {
@@ -145,9 +153,9 @@ impl CutLevels {
         self.windows.extend(windows.map(Window::of));
     }
 
-    /// The length of the gap between two moments, since the first window, if silence cuts speech there. The codec's gain fell
-    /// as fast as it may in so many subframes.
-    pub(super) fn cut_between(&self, from: Micros, to: Micros, fast_falls: u32) -> Option<Micros> {
+    /// The gap between two moments, since the first window, if silence cuts speech there. The codec's gain fell as fast as it
+    /// may in so many subframes.
+    pub(super) fn cut_between(&self, from: Micros, to: Micros, fast_falls: u32) -> Option<Cut> {
         let edges = self.edges(from, to)?;
         let Edges { before, after } = edges;
         let gap = before + 1..after;
@@ -181,7 +189,8 @@ impl CutLevels {
             let is_another = shape < SAME_SOUND && splice.is_some_and(Splice::breaks);
             evidence + rhythm > 0.0 && !is_another
         };
-        is_cut.then_some(length)
+        let from = Micros(WINDOW.0 * (before + 1) as u64);
+        is_cut.then_some(Cut { from, length })
     }
 
     /// The hard edges of the silence between two moments.
@@ -295,21 +304,23 @@ mod tests {
         (0..length).map(|n| (TAU * 3_000.0 * n as f32 / HERTZ).sin() * 0.1).collect()
     }
 
-    fn cut(before: &[f32], millis: usize, after: &[f32], fast_falls: u32) -> Option<u64> {
+    /// When it is cut, and for how long, in milliseconds.
+    fn cut(before: &[f32], millis: usize, after: &[f32], fast_falls: u32) -> Option<(u64, u64)> {
         let mut levels = CutLevels::default();
         levels.add(before);
         levels.add_silence(Micros::from_millis(millis as u64));
         levels.add(after);
         let time = |samples: usize| Micros(samples as u64 * 125 / 2);
         let (from, to) = (time(before.len()), time(before.len() + millis * 16));
-        levels.cut_between(from, to, fast_falls).map(|gap| gap.0 / 1_000)
+        let cut = levels.cut_between(from, to, fast_falls)?;
+        Some((cut.from.0 / 1_000, cut.length.0 / 1_000))
     }
 
     #[test]
     fn only_hard_edges_between_like_sounds_cut_speech() {
         let (before, after) = (voice(0, 3_200), voice(3_200, 3_200));
         for millis in [30, 40, 100, 400] {
-            assert_eq!(cut(&before, millis, &after, 6), Some(millis as u64));
+            assert_eq!(cut(&before, millis, &after, 6), Some((200, millis as u64)));
         }
         assert_eq!(cut(&before, 20, &after, 6), None, "too short");
         assert_eq!(cut(&before, 100, &voice(3_280, 3_200), 6), None, "out of its rhythm");

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::super::participant::AudioPacket;
-use super::cut::CutLevels;
+use super::cut::{Cut, CutLevels};
 use super::dips::{Dip, DipFinder};
 use super::opus::FRAME_DURATION;
 use super::opus_packet;
@@ -41,6 +41,8 @@ const PACKETS_OF_A_PAUSE: u32 = 5;
 const SURELY_SMALL: usize = 8;
 /// So much larger is a packet of speech than one of digital silence, which a codec of speech describes at length too.
 const SMALLER_BY: f32 = 1.6;
+/// Cuts that nobody has asked for yet.
+const MAX_CUTS: usize = 16;
 /// The talk spurts that are remembered.
 const KEPT_TALK_SPURTS: usize = 8;
 /// What arrives so soon after speech belongs to it.
@@ -105,6 +107,17 @@ struct Judged {
     is_small: bool,
 }
 
+/// Where digital silence cut the speech of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpeechCut {
+    /// The stream.
+    pub ssrc: u32,
+    /// The RTP time of its beginning.
+    pub rtp_time: u32,
+    /// How long it is.
+    pub length: Micros,
+}
+
 /// The sound of an agent's speech, on one track at a time.
 #[derive(Debug, Default)]
 pub struct SpeechSound {
@@ -118,6 +131,7 @@ pub struct SpeechSound {
     speaking_since: Option<SessionTime>,
     dips: DipFinder,
     quality: SpeechQuality,
+    cuts: Vec<SpeechCut>,
 }
 
 impl SpeechSound {
@@ -320,11 +334,28 @@ impl SpeechSound {
         }
         let since_start = |media: i64| Micros(media.saturating_sub(start).max(0).unsigned_abs());
         let (from, to) = (since_start(dip.from), since_start(dip.to));
-        if let Some(gap) = levels.cut_between(from, to, dip.fast_falls) {
+        if let Some(Cut { from, length: gap }) = levels.cut_between(from, to, dip.fast_falls) {
             self.quality.starved += 1;
             self.quality.silent = self.quality.silent + gap;
             self.quality.longest_gap = self.quality.longest_gap.max(gap);
+            self.note_cut(start.saturating_add_unsigned(from.0), gap);
         }
+    }
+
+    fn note_cut(&mut self, media: i64, length: Micros) {
+        let Some(stream) = self.stream.filter(|_| self.cuts.len() < MAX_CUTS) else { return };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "RTP time wraps"
+        )]
+        let rtp_time = (media.saturating_mul(6) / 125) as u32;
+        self.cuts.push(SpeechCut { ssrc: stream.ssrc, rtp_time, length });
+    }
+
+    /// Where speech was cut, as found since this was last asked for: some 700 ms after it went on.
+    pub fn take_cuts(&mut self) -> impl Iterator<Item = SpeechCut> {
+        self.cuts.drain(..)
     }
 
     /// What was found since it was last taken, in packets that were judged by now.

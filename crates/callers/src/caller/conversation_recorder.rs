@@ -1,10 +1,10 @@
 //! Records a conversation as it happens: both sides as Ogg Opus, the turns, and what was said and written.
 
 use super::utterances::Utterances;
-use crate::audio::{DueFrame, FRAME_DURATION, TrackRecorder};
+use crate::audio::{DueFrame, FRAME_DURATION, SpeechCut, TrackRecorder};
 use crate::participant::AudioPacket;
 use crate::recording_store::{RecordedSide, RecordingSink};
-use rushhour_core::event::{Outcome, Turn};
+use rushhour_core::event::{Outcome, SpeechQuality, Turn};
 use rushhour_core::recording::{
     ConversationRecord, MAX_RECORDED_TURNS, RECORD_VERSION, RecordedSpeaker, RecordedText,
     RecordedTurn,
@@ -39,6 +39,8 @@ struct BegunRecording {
     caller_speaks_since: Option<SessionTime>,
     agent_speaks_since: Option<SessionTime>,
     turns: Vec<RecordedTurn>,
+    /// How the agent's speech arrived.
+    sound: SpeechQuality,
     texts: Vec<RecordedText>,
     /// The latest text of the agent, and the latest transcript of the caller, that was noted.
     agent_noted: Option<SessionTime>,
@@ -67,6 +69,7 @@ impl ConversationRecorder {
             caller_speaks_since: None,
             agent_speaks_since: None,
             turns: Vec::new(),
+            sound: SpeechQuality::default(),
             texts: Vec::new(),
             agent_noted: None,
             heard_noted: None,
@@ -99,6 +102,13 @@ impl ConversationRecorder {
         self.pass_on(RecordedSide::Agent);
     }
 
+    /// Digital silence cut the agent's speech.
+    pub(super) fn agent_was_cut(&mut self, cut: SpeechCut) {
+        if let Some(track) = self.begun().and_then(|begun| begun.agent.as_mut()) {
+            track.add_cut(cut);
+        }
+    }
+
     /// The agent began to speak.
     pub(super) fn agent_began(&mut self, at: SessionTime) {
         if let Some(begun) = self.begun() {
@@ -126,6 +136,9 @@ impl ConversationRecorder {
         let Some(begun) = self.begun() else { return };
         if utterances.are_nearly_full() {
             begun.note_texts(utterances, true);
+        }
+        if let Some(sound) = turn.sound.filter(|_| !turn.away) {
+            begun.sound = begun.sound.plus(&sound);
         }
         if begun.turns.len() >= MAX_RECORDED_TURNS {
             begun.is_shortened = true;
@@ -177,6 +190,7 @@ impl ConversationRecorder {
             duration: at.since(begun.at),
             outcome: outcome.clone(),
             longest_wait: begun.turns.iter().filter_map(RecordedTurn::wait).max(),
+            sound: begun.sound,
             kept_for: Vec::new(),
             caller,
             agent,

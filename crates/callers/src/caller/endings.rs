@@ -123,6 +123,7 @@ impl Caller {
             self.outcome = Some(self.outcome_of_leaving(reason, at));
         }
         self.break_off_turn();
+        self.record_cuts();
         let outcome = self.outcome.take().expect("it was set above");
         self.recorder.finish(&outcome, at, &self.utterances);
         if let Some(used) = self.model_usage {

@@ -145,6 +145,15 @@ impl Caller {
             edges
         });
         self.handle_speech(edges.unwrap_or_default());
+        self.record_cuts();
+    }
+
+    /// Passes on to the recording where the agent's speech was cut.
+    pub(super) fn record_cuts(&mut self) {
+        let Some(voice) = &mut self.voice else { return };
+        for cut in voice.sound.take_cuts() {
+            self.recorder.agent_was_cut(cut);
+        }
     }
 
     /// The agent spoke, or wrote in chat. Before the first turn, that is a greeting; the first time is reported.

@@ -44,6 +44,6 @@ pub use transcription_errors::TranscriptionErrors;
 pub use turn::{FramesSent, Turn, TurnEnding, TurnParts};
 
 /// Whether a field is as it is read where it is absent, so that it need not be written.
-fn is_default<T: Default + PartialEq>(field: &T) -> bool {
+pub(crate) fn is_default<T: Default + PartialEq>(field: &T) -> bool {
     *field == T::default()
 }

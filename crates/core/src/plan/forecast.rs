@@ -4,6 +4,7 @@ use super::bounds::{room_lifetime, token_lifetime};
 use super::curve::RateCurve;
 use super::dispatch_stall::{StageStart, stall_risk};
 use super::schedule::{HoldStage, Plan, ScheduleStep};
+use super::unfinished_recordings::unfinished_recordings;
 use crate::profile::{EvaluatorSettings, Profile, StageLoad};
 use crate::units::{Micros, PositiveDuration, SessionTime};
 
@@ -98,6 +99,13 @@ pub enum PlanWarning {
     Redials {
         /// About how many calls that makes, if all that would hang up early do.
         runs: u64,
+    },
+    /// Recordings of runs in flight may become larger than `recording.max_bytes`: some of them stop.
+    RecordingBytes {
+        /// What they are together, if each lasts as long as is expected.
+        needed: u64,
+        /// The limit.
+        limit: u64,
     },
     /// The copies are used up before the stage begins or ends.
     StageCutShort {
@@ -287,6 +295,13 @@ fn warnings(profile: &Profile, forecast: &Forecast, left: u64) -> Vec<PlanWarnin
     }
     if forecast.redials > 0 {
         warnings.push(PlanWarning::Redials { runs: forecast.redials });
+    }
+    if let Some(recording) = &profile.recording {
+        let needed = unfinished_recordings(profile, recording, forecast.in_flight);
+        let limit = recording.max_bytes.bytes();
+        if needed > limit {
+            warnings.push(PlanWarning::RecordingBytes { needed, limit });
+        }
     }
     for stage in &profile.stages {
         if let Some(start) = stall_risk(profile, stage) {

@@ -19,6 +19,7 @@ mod scenario_sampler;
 mod schedule;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod unfinished_recordings;
 
 pub(crate) use bounds::conversation_bound;
 pub use bounds::{preparation_bound, room_lifetime, token_lifetime};

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Outcome, TurnEnding};
+use crate::event::{Outcome, SpeechQuality, TurnEnding, is_default};
 use crate::units::{ForeignText, Micros, Mode, RunIndex, SessionTime};
 
 /// The version of the format.
@@ -32,6 +32,9 @@ pub struct ConversationRecord {
     /// The longest wait for an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub longest_wait: Option<Micros>,
+    /// How the agent's speech arrived, but for turns in which the caller's connection was away.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sound: SpeechQuality,
     /// Why it was kept.
     pub kept_for: Vec<KeptFor>,
     /// What the caller sent, in voice.
@@ -57,6 +60,8 @@ pub enum KeptFor {
     Failure,
     /// It is one of the slowest.
     Slow,
+    /// It is one of those in which the agent's speech broke up most.
+    Choppy,
     /// It is in the sample.
     Sample,
     /// All are kept.
@@ -69,6 +74,7 @@ impl KeptFor {
         match self {
             Self::Failure => "failure",
             Self::Slow => "slow",
+            Self::Choppy => "choppy",
             Self::Sample => "sample",
             Self::All => "all",
         }
@@ -104,7 +110,7 @@ impl RecordedSpan {
     }
 }
 
-/// A part without packets.
+/// A part in which sound is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedGap {
     /// Its beginning.
@@ -115,7 +121,7 @@ pub struct RecordedGap {
     pub cause: RecordedGapCause,
 }
 
-/// Why packets are missing.
+/// Why sound is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordedGapCause {
@@ -123,6 +129,8 @@ pub enum RecordedGapCause {
     Lost,
     /// The packets came, and too late to be played in time.
     Late,
+    /// The packets came, and in them digital silence cuts speech: the sender's synthesis starved.
+    Starved,
 }
 
 impl RecordedGapCause {
@@ -131,6 +139,7 @@ impl RecordedGapCause {
         match self {
             Self::Lost => "lost",
             Self::Late => "late",
+            Self::Starved => "starved",
         }
     }
 }
@@ -255,6 +264,7 @@ mod tests {
             duration: Micros::from_secs(9),
             outcome: Outcome::Completed { judged: None },
             longest_wait: None,
+            sound: SpeechQuality::default(),
             kept_for: vec![KeptFor::Slow],
             caller: track(&[span(1_000, 2_000), span(5_000, 6_000)]),
             agent: track(&[span(500, 1_100), span(2_000, 3_000), span(5_900, 7_000)]),

@@ -1,11 +1,16 @@
 //! Which recordings are kept: decided when a run has ended, within the bounds of the profile.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::conversation_record::KeptFor;
+use crate::event::SpeechQuality;
 use crate::profile::{KeepRecordings, RecordingSettings};
 use crate::rng::KeyedRng;
 use crate::units::{Micros, RunIndex};
+
+/// What only so many recordings are kept for: those that rank highest.
+const RANKED: [KeptFor; 2] = [KeptFor::Slow, KeptFor::Choppy];
 
 /// A recording whose run has ended.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +21,8 @@ pub struct FinishedRecording {
     pub has_failed: bool,
     /// The longest wait for an answer, if there was one.
     pub longest_wait: Option<Micros>,
+    /// How the agent's speech arrived.
+    pub sound: SpeechQuality,
     /// What it takes on the disk.
     pub bytes: u64,
 }
@@ -29,6 +36,8 @@ pub struct EarlierRecording {
     pub kept_for: Vec<KeptFor>,
     /// The longest wait for an answer, if there was one.
     pub longest_wait: Option<Micros>,
+    /// How the agent's speech arrived.
+    pub sound: SpeechQuality,
     /// What it takes on the disk.
     pub bytes: u64,
 }
@@ -49,28 +58,57 @@ pub struct RecordingSelection {
     seed: u64,
     kept: BTreeMap<RunIndex, KeptRecording>,
     bytes: u64,
-    /// Recordings that would have been kept, had there been room.
+    /// Recordings that would be kept, had there been room.
     refused: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct KeptRecording {
-    /// The strongest reason.
-    reason: KeptFor,
-    /// Whether it is among the slowest.
-    is_slow: bool,
-    longest_wait: Micros,
+    /// The strongest reason first; those that rank too low by now are no longer among them.
+    kept_for: Vec<KeptFor>,
+    ranks: Ranks,
     bytes: u64,
 }
 
-/// A place among the slowest runs.
+impl KeptRecording {
+    /// The strongest reason that is left once a run has lost its places.
+    fn reason_without(&self, run: RunIndex, lost: &[LostPlace]) -> Option<KeptFor> {
+        self.kept_for.iter().copied().find(|reason| !lost.contains(&(run, *reason)))
+    }
+}
+
+/// What runs are ranked by.
+#[derive(Debug, Clone, Copy)]
+struct Ranks {
+    longest_wait: Option<Micros>,
+    sound: SpeechQuality,
+}
+
+impl Ranks {
+    /// How high a run ranks; `None` for one that has nothing of what is ranked.
+    fn of(&self, ranking: KeptFor) -> Option<(u64, Micros)> {
+        match ranking {
+            KeptFor::Slow => self.longest_wait.map(|wait| (0, wait)),
+            KeptFor::Choppy => {
+                let gaps = self.sound.gaps();
+                (gaps > 0).then(|| (gaps, self.sound.unheard()))
+            }
+            KeptFor::Failure | KeptFor::Sample | KeptFor::All => None,
+        }
+    }
+}
+
+/// A run that leaves a ranking.
+type LostPlace = (RunIndex, KeptFor);
+
+/// A place in a ranking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SlowPlace {
+enum Place {
     /// There is none.
     None,
     /// One that no run has.
     Free,
-    /// That of the fastest of them, which leaves them.
+    /// That of the lowest run, which leaves it.
     Of(RunIndex),
 }
 
@@ -95,74 +133,93 @@ impl RecordingSelection {
         self.bytes
     }
 
-    /// Recordings that would have been kept, had there been room.
+    /// Recordings that would be kept, had there been room.
     pub const fn refused(&self) -> u64 {
         self.refused
     }
 
     /// Takes in a recording that an earlier process of the session kept, as if this one had kept it.
     pub fn add_earlier(&mut self, earlier: &EarlierRecording) {
-        let EarlierRecording { run, kept_for, longest_wait, bytes } = earlier;
-        // One of which nothing is known makes room for no other.
-        let reason = kept_for.iter().min().copied().unwrap_or(KeptFor::Failure);
-        let is_slow = kept_for.contains(&KeptFor::Slow);
-        let longest_wait = longest_wait.unwrap_or_default();
-        self.insert(*run, KeptRecording { reason, is_slow, longest_wait, bytes: *bytes });
+        let EarlierRecording { run, mut kept_for, longest_wait, sound, bytes } = earlier.clone();
+        if kept_for.is_empty() {
+            // One of which nothing is known makes room for no other.
+            kept_for.push(KeptFor::Failure);
+        }
+        kept_for.sort_unstable();
+        let ranks = Ranks { longest_wait, sound };
+        self.insert(run, KeptRecording { kept_for, ranks, bytes });
         // A failure that was one of the slowest stays when slower runs come, and its record still says that it was.
-        let slow = || self.kept.iter().filter(|(_, kept)| kept.is_slow);
-        if slow().count() > self.settings.slowest as usize
-            && let Some(fastest) = slow().min_by_key(|(_, kept)| kept.longest_wait)
-        {
-            let run = *fastest.0;
-            if let Some(kept) = self.kept.get_mut(&run) {
-                kept.is_slow = false;
+        for ranking in RANKED {
+            if self.ranked(ranking).count() > self.places(ranking)
+                && let Some((lowest, _)) = self.lowest(ranking)
+            {
+                self.leave(lowest, ranking);
             }
         }
     }
 
     /// Decides about a recording, and takes it in if it is kept.
     pub fn decide(&mut self, finished: &FinishedRecording) -> RecordingDecision {
-        let FinishedRecording { run, has_failed, longest_wait, bytes } = *finished;
+        let FinishedRecording { run, has_failed, longest_wait, sound, bytes } = *finished;
         let settings = &self.settings;
-        let place = longest_wait.map_or(SlowPlace::None, |wait| self.slow_place_of(wait));
+        let ranks = Ranks { longest_wait, sound };
+        let [slow, choppy] = RANKED.map(|ranking| self.place_of(&ranks, ranking));
         let reasons = [
             (KeptFor::Failure, has_failed && settings.keep != KeepRecordings::None),
-            (KeptFor::Slow, place != SlowPlace::None),
+            (KeptFor::Slow, slow != Place::None),
+            (KeptFor::Choppy, choppy != Place::None),
             (KeptFor::Sample, self.is_sampled(run)),
             (KeptFor::All, settings.keep == KeepRecordings::All),
         ];
         let kept_for: Vec<KeptFor> =
             reasons.into_iter().filter(|(_, holds)| *holds).map(|(reason, _)| reason).collect();
         let Some(&reason) = kept_for.first() else { return RecordingDecision::default() };
-        let ousted = match place {
-            SlowPlace::Of(run) => Some(run),
-            SlowPlace::None | SlowPlace::Free => None,
+        let lost: Vec<LostPlace> = RANKED
+            .into_iter()
+            .zip([slow, choppy])
+            .filter_map(|(ranking, place)| match place {
+                Place::Of(run) => Some((run, ranking)),
+                Place::None | Place::Free => None,
+            })
+            .collect();
+        let goes = |(run, kept): (&RunIndex, &KeptRecording)| {
+            kept.reason_without(*run, &lost).is_none().then_some(*run)
         };
-        let goes =
-            |run: &RunIndex| self.kept.get(run).is_some_and(|kept| kept.reason == KeptFor::Slow);
-        let mut deleted: Vec<RunIndex> = ousted.filter(goes).into_iter().collect();
+        let mut deleted: Vec<RunIndex> = self.kept.iter().filter_map(goes).collect();
+        let outranked = deleted.len();
         while !self.has_room(&deleted, bytes) {
-            let Some(weaker) = self.weakest_below(reason, &deleted) else {
+            let Some(weaker) = self.weakest_below(reason, &deleted, &lost) else {
                 self.refused += 1;
                 return RecordingDecision::default();
             };
             deleted.push(weaker);
         }
-        if let Some(ousted) = ousted.and_then(|run| self.kept.get_mut(&run)) {
-            ousted.is_slow = false;
+        self.refused += (deleted.len() - outranked) as u64;
+        for (run, ranking) in lost {
+            self.leave(run, ranking);
         }
         for run in &deleted {
-            if let Some(kept) = self.kept.remove(run) {
-                self.bytes -= kept.bytes;
-            }
+            self.forget(*run);
         }
-        let is_slow = kept_for.contains(&KeptFor::Slow);
-        let longest_wait = longest_wait.unwrap_or_default();
-        self.insert(run, KeptRecording { reason, is_slow, longest_wait, bytes });
+        self.insert(run, KeptRecording { kept_for: kept_for.clone(), ranks, bytes });
         RecordingDecision { kept_for, deleted }
     }
 
-    /// A recording could not be kept after all.
+    /// Makes room for so many bytes of runs of which it is not known yet whether they are kept: they may be for a stronger
+    /// reason than some that are. Returns those that are to be deleted, or `None` if even that leaves no room.
+    pub fn make_room_for(&mut self, unfinished: u64) -> Option<Vec<RunIndex>> {
+        let mut deleted = Vec::new();
+        while self.bytes_without(&deleted) + unfinished > self.settings.max_bytes.bytes() {
+            deleted.push(self.weakest_below(self.strongest_reason(), &deleted, &[])?);
+        }
+        self.refused += deleted.len() as u64;
+        for run in &deleted {
+            self.forget(*run);
+        }
+        Some(deleted)
+    }
+
+    /// A recording is not kept after all.
     pub fn forget(&mut self, run: RunIndex) {
         if let Some(kept) = self.kept.remove(&run) {
             self.bytes -= kept.bytes;
@@ -174,166 +231,90 @@ impl RecordingSelection {
         self.kept.insert(run, kept);
     }
 
+    fn leave(&mut self, run: RunIndex, ranking: KeptFor) {
+        if let Some(kept) = self.kept.get_mut(&run) {
+            kept.kept_for.retain(|reason| *reason != ranking);
+        }
+    }
+
     fn is_sampled(&self, run: RunIndex) -> bool {
         let drawn = KeyedRng::new(self.seed).draw("recording", &run.0.to_string()).uniform();
         drawn < self.settings.sample.fraction()
     }
 
-    /// The place of a run with this wait among the slowest.
-    fn slow_place_of(&self, wait: Micros) -> SlowPlace {
-        let slow = || self.kept.iter().filter(|(_, kept)| kept.is_slow);
-        if slow().count() < self.settings.slowest as usize {
-            return SlowPlace::Free;
+    /// The strongest reason for which a run may be kept.
+    fn strongest_reason(&self) -> KeptFor {
+        if self.settings.keep != KeepRecordings::None {
+            return KeptFor::Failure;
         }
-        match slow().min_by_key(|(_, kept)| kept.longest_wait) {
-            Some((run, least)) if least.longest_wait < wait => SlowPlace::Of(*run),
-            _ => SlowPlace::None,
+        let ranked = RANKED.into_iter().find(|ranking| self.places(*ranking) > 0);
+        ranked.unwrap_or(KeptFor::Sample)
+    }
+
+    /// How many are kept for this.
+    const fn places(&self, ranking: KeptFor) -> usize {
+        match ranking {
+            KeptFor::Slow => self.settings.slowest as usize,
+            KeptFor::Choppy => self.settings.choppiest as usize,
+            KeptFor::Failure | KeptFor::Sample | KeptFor::All => 0,
+        }
+    }
+
+    fn ranked(&self, ranking: KeptFor) -> impl Iterator<Item = (RunIndex, &KeptRecording)> {
+        self.kept
+            .iter()
+            .filter(move |(_, kept)| kept.kept_for.contains(&ranking))
+            .map(|(run, kept)| (*run, kept))
+    }
+
+    /// The run that leaves a ranking first, and how high it ranks.
+    fn lowest(&self, ranking: KeptFor) -> Option<(RunIndex, Option<(u64, Micros)>)> {
+        let ranks = self.ranked(ranking).map(|(run, kept)| (run, kept.ranks.of(ranking)));
+        ranks.min_by_key(|(_, rank)| *rank)
+    }
+
+    /// The place of a run in a ranking.
+    fn place_of(&self, ranks: &Ranks, ranking: KeptFor) -> Place {
+        let rank = ranks.of(ranking);
+        if rank.is_none() {
+            return Place::None;
+        }
+        if self.ranked(ranking).count() < self.places(ranking) {
+            return Place::Free;
+        }
+        match self.lowest(ranking) {
+            Some((run, lowest)) if lowest < rank => Place::Of(run),
+            _ => Place::None,
         }
     }
 
     fn has_room(&self, deleted: &[RunIndex], bytes: u64) -> bool {
-        let freed = deleted.iter().filter_map(|run| self.kept.get(run)).map(|kept| kept.bytes);
         let runs = self.kept.len() - deleted.len();
         runs < self.settings.max_runs as usize
-            && self.bytes - freed.sum::<u64>() + bytes <= self.settings.max_bytes.bytes()
+            && self.bytes_without(deleted) + bytes <= self.settings.max_bytes.bytes()
+    }
+
+    fn bytes_without(&self, deleted: &[RunIndex]) -> u64 {
+        let freed = deleted.iter().filter_map(|run| self.kept.get(run)).map(|kept| kept.bytes);
+        self.bytes - freed.sum::<u64>()
     }
 
     /// The recording that is given up first for one with `reason`: the one with the weakest reason, of slow ones the
-    /// fastest, of others the latest.
-    fn weakest_below(&self, reason: KeptFor, deleted: &[RunIndex]) -> Option<RunIndex> {
-        self.kept
-            .iter()
-            .filter(|(run, kept)| kept.reason > reason && !deleted.contains(run))
-            .max_by_key(|(run, kept)| (kept.reason, std::cmp::Reverse(kept.longest_wait), **run))
-            .map(|(run, _)| *run)
+    /// fastest, of choppy ones that with the fewest gaps, of others the latest.
+    fn weakest_below(
+        &self,
+        reason: KeptFor,
+        deleted: &[RunIndex],
+        lost: &[LostPlace],
+    ) -> Option<RunIndex> {
+        let weaker = self.kept.iter().filter_map(|(run, kept)| {
+            let own = kept.reason_without(*run, lost)?;
+            let is_weaker = own > reason && !deleted.contains(run);
+            is_weaker.then(|| (own, Reverse(kept.ranks.of(own)), *run))
+        });
+        weaker.max().map(|(_, _, run)| run)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::units::ByteSize;
-
-    const SETTINGS: RecordingSettings = RecordingSettings {
-        keep: KeepRecordings::None,
-        slowest: 0,
-        sample: crate::units::Percent::ZERO,
-        max_runs: 5,
-        max_bytes: ByteSize::megabytes(1),
-    };
-
-    const fn finished(run: u64, has_failed: bool, wait: u64) -> FinishedRecording {
-        FinishedRecording {
-            run: RunIndex(run),
-            has_failed,
-            longest_wait: Some(Micros(wait)),
-            bytes: 1_000,
-        }
-    }
-
-    fn kept(selection: &RecordingSelection) -> Vec<u64> {
-        selection.kept.keys().map(|run| run.0).collect()
-    }
-
-    #[test]
-    fn failures_are_kept_and_the_rest_is_deleted() {
-        let settings = RecordingSettings { keep: KeepRecordings::Failures, ..SETTINGS };
-        let mut selection = RecordingSelection::new(settings, 7);
-        assert!(selection.may_keep(RunIndex(0)));
-        for run in 0..4 {
-            let decision = selection.decide(&finished(run, run % 2 == 1, 5));
-            let expected: &[KeptFor] = if run % 2 == 1 { &[KeptFor::Failure] } else { &[] };
-            assert_eq!(decision.kept_for, expected);
-        }
-        assert_eq!((kept(&selection), selection.bytes()), (vec![1, 3], 2_000));
-    }
-
-    #[test]
-    fn the_slowest_oust_each_other_and_no_failure() {
-        let settings = RecordingSettings { keep: KeepRecordings::Failures, slowest: 2, ..SETTINGS };
-        let mut selection = RecordingSelection::new(settings, 7);
-        let mut decide = |run, failed, wait| selection.decide(&finished(run, failed, wait));
-        assert_eq!(decide(0, false, 10).kept_for, [KeptFor::Slow]);
-        assert_eq!(decide(1, true, 20).kept_for, [KeptFor::Failure, KeptFor::Slow]);
-        assert_eq!(decide(2, false, 5), RecordingDecision::default());
-        // The first is the fastest of the two, and nothing else keeps it.
-        assert_eq!(decide(3, false, 30).deleted, [RunIndex(0)]);
-        // The second is now the fastest, and stays as a failure.
-        assert_eq!(decide(4, false, 25).deleted, []);
-        assert_eq!(kept(&selection), [1, 3, 4]);
-        let silent = FinishedRecording { longest_wait: None, ..finished(5, false, 0) };
-        assert!(selection.decide(&silent).kept_for.is_empty(), "it never waited");
-    }
-
-    #[test]
-    fn the_slowest_are_those_of_the_whole_session_also_where_it_was_resumed() {
-        let settings = RecordingSettings { keep: KeepRecordings::Failures, slowest: 2, ..SETTINGS };
-        let mut selection = RecordingSelection::new(settings, 7);
-        let earlier = |run, kept_for: &[KeptFor], wait| EarlierRecording {
-            run: RunIndex(run),
-            kept_for: kept_for.to_vec(),
-            longest_wait: Some(Micros(wait)),
-            bytes: 1_000,
-        };
-        // The first was one of the slowest until the others came.
-        let both = [KeptFor::Failure, KeptFor::Slow];
-        for one in [
-            earlier(1, &both, 10),
-            earlier(2, &[KeptFor::Slow], 20),
-            earlier(3, &[KeptFor::Slow], 40),
-            earlier(4, &[], 90),
-        ] {
-            selection.add_earlier(&one);
-        }
-        assert_eq!(selection.decide(&finished(5, false, 15)), RecordingDecision::default());
-        assert_eq!(selection.decide(&finished(6, false, 30)).deleted, [RunIndex(2)]);
-        assert_eq!(kept(&selection), [1, 3, 4, 6]);
-        assert_eq!(selection.bytes(), 4_000);
-    }
-
-    #[test]
-    fn a_sample_is_drawn_from_the_seed() {
-        let settings = RecordingSettings { sample: "10%".parse().unwrap(), ..SETTINGS };
-        let selection = RecordingSelection::new(settings, 7);
-        let of = |selection: &RecordingSelection| {
-            (0..10_000).filter(|run| selection.may_keep(RunIndex(*run))).collect::<Vec<u64>>()
-        };
-        let drawn = of(&selection);
-        // Five standard deviations of a binomial are 150.
-        assert!(drawn.len().abs_diff(1_000) < 150, "{}", drawn.len());
-        assert_eq!(drawn, of(&selection));
-        assert_ne!(drawn, of(&RecordingSelection::new(settings, 8)));
-        let mut selection = selection;
-        let run = drawn[0];
-        assert_eq!(selection.decide(&finished(run, false, 0)).kept_for, [KeptFor::Sample]);
-    }
-
-    #[test]
-    fn within_the_bounds_failures_go_before_slow_runs_and_these_before_others() {
-        let settings = RecordingSettings { keep: KeepRecordings::All, slowest: 2, ..SETTINGS };
-        let mut selection = RecordingSelection::new(settings, 7);
-        for run in 0..5 {
-            assert!(!selection.decide(&finished(run, false, 10 - run)).kept_for.is_empty());
-        }
-        assert_eq!(selection.decide(&finished(5, false, 1)), RecordingDecision::default());
-        assert_eq!(selection.refused(), 1);
-        for (run, ousted) in [(6, 4), (7, 3), (8, 2), (9, 1), (10, 0)] {
-            assert_eq!(selection.decide(&finished(run, true, 0)).deleted, [RunIndex(ousted)]);
-        }
-        assert_eq!(selection.decide(&finished(11, true, 0)), RecordingDecision::default());
-        assert_eq!((kept(&selection), selection.count()), (vec![6, 7, 8, 9, 10], 5));
-    }
-
-    #[test]
-    fn the_bytes_are_bounded_too() {
-        let settings = RecordingSettings { keep: KeepRecordings::All, ..SETTINGS };
-        let mut selection = RecordingSelection::new(settings, 7);
-        let large =
-            |run, has_failed, bytes| FinishedRecording { bytes, ..finished(run, has_failed, 0) };
-        assert!(!selection.decide(&large(0, false, 600_000)).kept_for.is_empty());
-        assert!(selection.decide(&large(1, false, 600_000)).kept_for.is_empty());
-        assert_eq!(selection.decide(&large(2, true, 600_000)).deleted, [RunIndex(0)]);
-        assert!(selection.decide(&large(3, true, 1_000_001)).kept_for.is_empty());
-        assert_eq!((selection.bytes(), selection.refused()), (600_000, 2));
-    }
-}
+mod tests;

@@ -171,6 +171,29 @@ fn silence_between_two_answers_of_the_same_sound_is_no_gap() {
     }
 }
 
+#[test]
+fn where_speech_was_cut_is_told_by_the_time_of_the_stream() {
+    let (frames, after) = (45, 72);
+    let all = hum_cut_by(frames, after);
+    let mut activity = VoiceActivity::new(DEFAULT_HANGOVER).unwrap();
+    let mut sound = SpeechSound::default();
+    for packet in &all {
+        for edge in activity.handle_packet(packet) {
+            sound.note_edge(edge);
+        }
+        sound.handle_packet(packet, &mut activity);
+    }
+    sound.end_answer(&mut activity);
+    let cuts: Vec<SpeechCut> = sound.take_cuts().collect();
+    assert_eq!(cuts.len(), 1, "{cuts:?}");
+    // The hum is preceded by 60 frames of silence.
+    let truth = all[60 + after].rtp_time;
+    let wrong = cuts[0].rtp_time.wrapping_sub(truth).cast_signed();
+    assert!(wrong.abs() <= 960 && cuts[0].ssrc == 7, "{wrong} ticks, {cuts:?}");
+    assert_eq!(cuts[0].length, sound.so_far().silent);
+    assert_eq!(sound.take_cuts().count(), 0, "each is told once");
+}
+
 /// A cut whose edges an encoder has rounded off may be missed: what is found is a lower bound, and has the cut's length.
 #[test]
 fn a_gap_of_a_hum_that_is_cut_is_as_long_as_the_cut() {

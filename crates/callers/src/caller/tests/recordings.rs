@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use super::scene::{Scene, script, speaks, tone, writes};
-use crate::audio::{Clip, FRAME_DURATION};
+use crate::audio::{Clip, DecodeRate, Decoder, FRAME_DURATION, FRAME_SAMPLES};
 use crate::engine::LeaveReason;
 use crate::recording_store::{RecordedSide, RecordingSink};
 use rushhour_core::event::Outcome;
-use rushhour_core::recording::{ConversationRecord, RecordedSpeaker};
+use rushhour_core::recording::{
+    ConversationRecord, RecordedGap, RecordedGapCause, RecordedSpeaker,
+};
 use rushhour_core::units::Mode;
 
 /// What came of a recording.
@@ -91,6 +93,37 @@ fn both_sides_of_a_spoken_conversation_are_kept_with_their_timing() {
     assert_eq!(texts, expected);
     assert_eq!((record.turns.len(), record.longest_wait), (1, record.turns[0].wait()));
     assert!(record.overlaps().is_empty());
+}
+
+#[test]
+fn where_the_synthesis_starves_a_gap_is_marked_on_the_agent_s_track() {
+    let (after, frames) = (72, 20);
+    let mut decoder = Decoder::new(DecodeRate::Fullband).unwrap();
+    let (mut samples, mut frame) = (Vec::new(), Vec::new());
+    for (number, payload) in tone(3_000).frames().iter().enumerate() {
+        if number == after {
+            samples.resize(samples.len() + frames * FRAME_SAMPLES, 0.0);
+        }
+        decoder.decode(payload, &mut frame).unwrap();
+        samples.extend_from_slice(&frame);
+    }
+    let clip = Clip::from_samples(&samples).unwrap();
+    let (kept, sink) = sink();
+    let mut scene = Scene::recorded(Mode::Voice, script(vec![speaks(&tone(600))]), sink);
+    scene.until(1_900);
+    scene.agent_speaks(2_500, &clip);
+    scene.until(9_000);
+    let (turns, ..) = scene.end();
+    let kept = kept.lock().unwrap();
+    let record = kept.record.as_ref().expect("it was finished");
+    assert_eq!((record.sound.starved, Some(record.sound)), (1, turns[0].sound));
+    let gaps = &record.agent.as_ref().unwrap().gaps;
+    assert_eq!(gaps.len(), 1, "{gaps:?}");
+    let RecordedGap { from, to, cause } = gaps[0];
+    assert_eq!((cause, to.saturating_sub(from)), (RecordedGapCause::Starved, record.sound.silent));
+    // The recording began at 200 ms.
+    let expected = 2_500 - 200 + 20 * after as u64;
+    assert!((from.0 / 1_000).abs_diff(expected) <= 40, "{gaps:?}, not at {expected} ms");
 }
 
 #[test]

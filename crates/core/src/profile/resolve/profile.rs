@@ -74,7 +74,7 @@ pub(crate) fn resolve_profile(
     let services = Services { mode, livekit: livekit.as_ref(), evaluator: evaluator.as_ref() };
     let bill = resolve_bill(raw, prices.clone(), services, &mut resolver);
     let judging = resolve_judging(raw, &prices, services, &mut resolver);
-    let recording = resolve_recording(raw, native, &mut resolver);
+    let recording = resolve_recording(raw, native, mode, &mut resolver);
     let workers = raw.workers.as_ref().and_then(|at| resolve_workers(at, native, &mut resolver));
     let settings = resolver.into_settings();
     let profile = Profile {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::is_default;
 use crate::profile::table::choice;
 use crate::units::{ByteSize, Percent};
 
@@ -14,6 +15,9 @@ pub struct RecordingSettings {
     pub keep: KeepRecordings,
     /// So many of the runs that waited longest for an answer are kept.
     pub slowest: u32,
+    /// So many of the runs with the most gaps in the agent's speech are kept.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub choppiest: u32,
     /// The share of runs that is kept at random.
     pub sample: Percent,
     /// The most runs that are kept.
@@ -25,12 +29,12 @@ pub struct RecordingSettings {
 impl RecordingSettings {
     /// Whether any run is kept.
     pub fn keeps_any(&self) -> bool {
-        self.keep != KeepRecordings::None || self.slowest > 0 || self.sample > Percent::ZERO
+        self.records_all() || self.sample > Percent::ZERO
     }
 
     /// Whether it is known only at its end whether a run is kept, so that all are recorded.
     pub fn records_all(&self) -> bool {
-        self.keep != KeepRecordings::None || self.slowest > 0
+        self.keep != KeepRecordings::None || self.slowest > 0 || self.choppiest > 0
     }
 }
 
@@ -44,6 +48,9 @@ impl fmt::Display for RecordingSettings {
         }
         if self.slowest > 0 {
             kept.push(format!("the {} slowest", self.slowest));
+        }
+        if self.choppiest > 0 {
+            kept.push(format!("the {} choppiest", self.choppiest));
         }
         if self.sample > Percent::ZERO {
             kept.push(format!("{} at random", self.sample));

@@ -8,7 +8,7 @@ use rushhour_core::event::{SessionHeader, Turn};
 use rushhour_core::units::{Micros, SessionTime};
 
 /// `first_us` and `last_us` count from `said_us`, which counts from the session's start.
-const HEADER: [&str; 30] = [
+const HEADER: [&str; 33] = [
     "run",
     "stage",
     "measured",
@@ -34,6 +34,9 @@ const HEADER: [&str; 30] = [
     "heard.key_words_heard",
     "speech_us",
     "speech.gaps",
+    "speech.gaps_starved",
+    "speech.gaps_late",
+    "speech.gaps_lost",
     "speech.concealed_us",
     "speech.longest_gap_us",
     "dead_air_us",
@@ -112,7 +115,10 @@ impl<W: Write> TurnsCsv<W> {
                     &count(turn.key_words.map(|key_words| u64::from(key_words.of))),
                     &count(turn.key_words.map(|key_words| u64::from(key_words.heard()))),
                     &micros(sound.map(|sound| sound.speech)),
-                    &sound.map_or(String::new(), |sound| sound.gaps().to_string()),
+                    &count(sound.map(|sound| sound.gaps())),
+                    &count(sound.map(|sound| sound.starved.into())),
+                    &count(sound.map(|sound| sound.late.into())),
+                    &count(sound.map(|sound| sound.lost.into())),
                     &micros(sound.map(|sound| sound.unheard())),
                     &micros(sound.map(|sound| sound.longest_gap)),
                     &micros(taking.map(|taking| taking.dead_air)),

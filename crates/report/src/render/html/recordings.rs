@@ -10,7 +10,9 @@ use crate::render::sentences::{counted, listed};
 use crate::render::table::{Cell, Column, Frame, Number, Table};
 use crate::render::visible;
 use rushhour_core::event::{FailureClass, Outcome};
-use rushhour_core::recording::{ConversationRecord, RecordedSpan, RecordedTrack, RecordedTurn};
+use rushhour_core::recording::{
+    ConversationRecord, RecordedGap, RecordedGapCause, RecordedSpan, RecordedTrack, RecordedTurn,
+};
 use rushhour_core::units::{Micros, RunIndex};
 
 /// Where the lane of each side begins, and how high it is.
@@ -147,8 +149,12 @@ fn summary(record: &ConversationRecord) -> String {
         record.kept_for.iter().map(|reason| reason.name().to_owned()).collect();
     let wait =
         record.longest_wait.map_or_else(String::new, |wait| format!(", longest wait {wait}"));
+    let gaps = match record.sound.gaps() {
+        0 => String::new(),
+        gaps => format!(", {} in the agent's speech", counted(gaps, "gap")),
+    };
     format!(
-        "Run {}, {}: {outcome}; {}{wait}; kept as {}",
+        "Run {}, {}: {outcome}; {}{wait}{gaps}; kept as {}",
         record.run,
         record.mode,
         seconds(record.duration),
@@ -166,22 +172,27 @@ fn figure(record: &ConversationRecord) -> Markup {
     let total = |spans: &[RecordedSpan]| {
         Micros(spans.iter().map(|span| span.to.saturating_sub(span.from).0).sum())
     };
-    let missing: u64 = [&record.caller, &record.agent]
-        .into_iter()
-        .flatten()
-        .flat_map(|track| &track.gaps)
-        .map(|gap| gap.to.saturating_sub(gap.from).0)
-        .sum();
+    let gaps = |starved: bool| {
+        let tracks = [&record.caller, &record.agent].into_iter().flatten();
+        let gaps = tracks.flat_map(|track| &track.gaps);
+        gaps.filter(|gap| (gap.cause == RecordedGapCause::Starved) == starved)
+            .map(|gap| RecordedSpan { from: gap.from, to: gap.to })
+            .collect::<Vec<_>>()
+    };
+    let starved = match total(&gaps(true)) {
+        Micros::ZERO => String::new(),
+        silent => format!(" The agent's synthesis starved for {}.", seconds(silent)),
+    };
     let of = |track: &Option<RecordedTrack>| {
         seconds(track.as_ref().map_or(Micros::ZERO, |track| total(&track.speech)))
     };
     let description = format!(
-        "{} long. The caller was audible for {}, the agent for {}, both at once for {}. Packets were missing for {}. {}.",
+        "{} long. The caller was audible for {}, the agent for {}, both at once for {}. Packets were missing for {}.{starved} {}.",
         seconds(record.duration),
         of(&record.caller),
         of(&record.agent),
         seconds(total(&overlaps)),
-        seconds(Micros(missing)),
+        seconds(total(&gaps(false))),
         counted(record.turns.len() as u64, "turn")
     );
     ChartFigure {
@@ -214,7 +225,7 @@ fn turn_table(turns: &[RecordedTurn]) -> Table<'_, &RecordedTurn> {
 }
 
 /// A gap, and whose it is.
-type GapRow = (&'static str, rushhour_core::recording::RecordedGap);
+type GapRow = (&'static str, RecordedGap);
 
 /// `None` if nothing is missing.
 fn gap_table(record: &ConversationRecord) -> Option<Table<'_, GapRow>> {
@@ -223,7 +234,7 @@ fn gap_table(record: &ConversationRecord) -> Option<Table<'_, GapRow>> {
         gaps.into_iter().map(move |gap| (side, gap))
     };
     let table = Table::new([
-        Column::text("missing of", |row: &GapRow| Cell::text(row.0)),
+        Column::text("gap of", |row: &GapRow| Cell::text(row.0)),
         Column::number("from", |row: &GapRow| Cell::number(Number::micros(row.1.from))),
         Column::number("to", |row: &GapRow| Cell::number(Number::micros(row.1.to))),
         Column::text("cause", |row: &GapRow| Cell::text(row.1.cause.name())),
@@ -255,7 +266,7 @@ fn draw(canvas: &Canvas, record: &ConversationRecord, overlaps: &[RecordedSpan])
                 @if let Some(track) = track {
                     @for span in &track.speech { (part(class, *span, top, LANE)) }
                     @for gap in &track.gaps {
-                        (part("missing", RecordedSpan { from: gap.from, to: gap.to }, top, LANE))
+                        (part(gap_class(gap.cause), RecordedSpan { from: gap.from, to: gap.to }, top, LANE))
                     }
                 }
             }
@@ -287,6 +298,14 @@ fn draw(canvas: &Canvas, record: &ConversationRecord, overlaps: &[RecordedSpan])
     (height, drawn)
 }
 
+/// Where packets are missing there is nothing to hear either, but for another reason.
+const fn gap_class(cause: RecordedGapCause) -> &'static str {
+    match cause {
+        RecordedGapCause::Lost | RecordedGapCause::Late => "missing",
+        RecordedGapCause::Starved => "starved",
+    }
+}
+
 /// The numbers of turns above their ends, as far as there is room.
 fn turn_labels(
     canvas: &Canvas,
@@ -310,6 +329,7 @@ fn legend(canvas: &Canvas) -> (f64, Markup) {
         ("speech s2", "the agent is audible"),
         ("both", "both are audible"),
         ("missing", "packets are missing"),
+        ("starved", "its synthesis starved"),
         ("wait", "waiting for the answer"),
         ("turn", "end of a turn, with its number"),
     ];
@@ -335,128 +355,4 @@ fn legend(canvas: &Canvas) -> (f64, Markup) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::session_page_with;
-    use super::super::tests::check_page;
-    use super::*;
-    use crate::session::Criterion;
-    use crate::session::test_sessions::{Fate, HOSTILE, SessionBuilder, ordinary};
-    use rushhour_core::event::TurnEnding;
-    use rushhour_core::recording::{
-        KeptFor, RECORD_VERSION, RecordedGap, RecordedGapCause, RecordedSpeaker, RecordedText,
-    };
-    use rushhour_core::units::{Mode, SessionTime};
-
-    const fn millis(from: u64) -> Micros {
-        Micros::from_millis(from)
-    }
-
-    fn voice(run: u64, outcome: Outcome) -> ConversationRecord {
-        let track = |spans: &[(u64, u64)]| RecordedTrack {
-            speech: spans
-                .iter()
-                .map(|(from, to)| RecordedSpan { from: millis(*from), to: millis(*to) })
-                .collect(),
-            ..RecordedTrack::default()
-        };
-        let gap =
-            RecordedGap { from: millis(3_100), to: millis(3_300), cause: RecordedGapCause::Lost };
-        ConversationRecord {
-            version: RECORD_VERSION,
-            run: RunIndex(run),
-            mode: Mode::Voice,
-            began: SessionTime(0),
-            duration: millis(8_000),
-            outcome,
-            longest_wait: Some(millis(700)),
-            kept_for: vec![KeptFor::Failure, KeptFor::Slow],
-            caller: Some(track(&[(1_000, 2_000)])),
-            agent: Some(RecordedTrack {
-                gaps: vec![gap],
-                ..track(&[(1_900, 2_300), (2_700, 4_000)])
-            }),
-            turns: vec![RecordedTurn {
-                number: 1,
-                began: millis(990),
-                said: millis(2_000),
-                first: Some(millis(2_700)),
-                last: Some(millis(4_000)),
-                ending: TurnEnding::Answered,
-            }],
-            texts: vec![RecordedText {
-                at: millis(1_000),
-                speaker: RecordedSpeaker::Caller,
-                text: HOSTILE.into(),
-            }],
-            is_shortened: false,
-        }
-    }
-
-    fn page_with(records: Vec<ConversationRecord>) -> String {
-        let mut builder = SessionBuilder::chat("");
-        for run in 0..20 {
-            builder.run(SessionTime(run * 100_000), Micros::ZERO, Fate::Fails("it broke"));
-        }
-        let (folded, verdict) = builder.closed();
-        let page =
-            session_page_with(&folded, &verdict, Criterion::Interval, &RecordedRuns::new(records));
-        // All that a page may load.
-        check_page(&page.replace("src=\"recordings/run-", "data-is=\""));
-        page
-    }
-
-    #[test]
-    fn a_recording_is_played_from_beside_the_page_and_linked_from_its_failure() {
-        let failed = Outcome::failed(FailureClass::TurnTimeout, "no answer");
-        let page = page_with(vec![voice(3, failed)]);
-        assert!(page.contains("media-src 'self' file:"));
-        for side in ["caller", "agent"] {
-            let source = format!(
-                "preload=\"none\" aria-label=\"Run 3, the {side}\" src=\"recordings/run-3-{side}.opus\""
-            );
-            assert!(page.contains(&source), "{page}");
-        }
-        assert!(
-            page.contains("<code>turn_timeout</code>: <a href=\"#recording-3\">run 3</a>"),
-            "{page}"
-        );
-        assert!(page.contains("id=\"recording-3\""));
-        assert!(page.contains(
-            "Run 3, voice: failed, turn_timeout; 8.00 s, longest wait 700ms; kept as failure and slow"
-        ), "{page}");
-        assert!(
-            page.contains("both at once for 0.10 s. Packets were missing for 0.20 s. 1 turn."),
-            "{page}"
-        );
-        assert_eq!(page.matches("class=\"both\"").count(), 4, "each canvas has it, and its legend");
-        assert_eq!(page.matches("class=\"missing\"").count(), 4);
-    }
-
-    #[test]
-    fn slow_runs_link_to_theirs_and_chats_have_no_sound() {
-        let (folded, verdict) = ordinary(300, "");
-        let (metric, mode) = (crate::fold::TIMELINE_METRICS[0], Mode::Chat);
-        let slowest = folded.slowest.of(metric, mode)[0].run;
-        let chat = ConversationRecord {
-            mode,
-            caller: None,
-            agent: None,
-            ..voice(slowest.0, Outcome::Completed { judged: None })
-        };
-        let recordings = RecordedRuns::new([chat]);
-        let page = session_page_with(&folded, &verdict, Criterion::Interval, &recordings);
-        check_page(&page);
-        assert!(
-            page.contains(&format!(
-                "<a class=\"term\" href=\"#recording-{slowest}\">{slowest}</a>"
-            ))
-        );
-        assert!(!page.contains("<audio"));
-    }
-
-    #[test]
-    fn without_recordings_a_page_may_load_nothing() {
-        let page = page_with(Vec::new());
-        assert!(!page.contains("media-src") && !page.contains("recordings/"), "{page}");
-    }
-}
+mod tests;
