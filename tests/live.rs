@@ -10,12 +10,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::{
-    HostileServer, PATIENCE, Peers, Prometheus, RunningCommand, TestDir, count_events,
-    python_facts, wait_for_events, wait_until,
+    HostileServer, PATIENCE, Peers, RunningCommand, TestDir, count_events, python_facts,
+    wait_for_events, wait_until,
 };
 
 /// Conversations of half a second, `rate` a second for `seconds`; every fifth fails.
-fn profile(rate: u32, seconds: u32, more: &str) -> String {
+pub(crate) fn profile(rate: u32, seconds: u32, more: &str) -> String {
     format!(
         "name = \"watched\"\nmode = \"chat\"\n[livekit]\nurl = \"sandbox\"\nagent = \"front-desk\"\n\
          [evaluator]\npoll_every = \"200ms\"\n\
@@ -28,23 +28,27 @@ fn profile(rate: u32, seconds: u32, more: &str) -> String {
 }
 
 /// A session with its page.
-struct LivePage {
-    running: RunningCommand,
+pub(crate) struct LivePage {
+    pub(crate) running: RunningCommand,
     /// Such as `127.0.0.1:4711`.
-    address: String,
+    pub(crate) address: String,
 }
 
 impl LivePage {
-    fn start(dir: &TestDir, profile: &str, arguments: &[&str]) -> Self {
+    pub(crate) fn start(dir: &TestDir, profile: &str, arguments: &[&str]) -> Self {
         dir.write("profile.toml", profile);
         let all = [&["run", "profile.toml"], arguments].concat();
-        let running = dir.rushhour(&all).start();
+        Self::of(dir.rushhour(&all).start())
+    }
+
+    /// A session that was started.
+    pub(crate) fn of(running: RunningCommand) -> Self {
         let address = address_of(&running);
         Self { running, address }
     }
 
     /// The answer to a request for `path`, or to other lines with `$HOST` for the address.
-    fn ask(&self, request: &str) -> Answer {
+    pub(crate) fn ask(&self, request: &str) -> Answer {
         let request = if request.starts_with('/') {
             format!("GET {request} HTTP/1.1\r\nHost: $HOST\r\nConnection: close\r\n\r\n")
         } else {
@@ -73,9 +77,9 @@ fn address_of(running: &RunningCommand) -> String {
 }
 
 #[derive(Debug)]
-struct Answer {
+pub(crate) struct Answer {
     head: String,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
@@ -109,6 +113,11 @@ fn the_page_and_metrics_are_only_for_this_machine_and_only_to_be_read() {
     ] {
         assert_eq!(watched.ask(request).status(), status, "{request}");
     }
+    // As through a tunnel whose ends have different ports.
+    let elsewhere =
+        watched.ask("GET / HTTP/1.1\r\nHost: localhost:8000\r\nConnection: close\r\n\r\n");
+    let told = format!("Open http://{0}/: ", watched.address);
+    assert!(elsewhere.status() == "421" && elsewhere.body.starts_with(&told), "{elsewhere:?}");
     let metrics = watched.ask("/metrics");
     assert!(metrics.head.contains("text/plain; version=0.0.4"), "{}", metrics.head);
     assert!(metrics.body.contains("rushhour_info{"), "{}", metrics.body);
@@ -346,71 +355,6 @@ fn a_collector_that_refuses_or_hangs_is_told_of_once_and_changes_nothing() {
         assert!(dir.session().summary["runs"]["completed"].as_u64() > Some(10));
     }
     assert!(refusing.received().len() >= 2, "it is asked again");
-}
-
-#[test]
-fn prometheus_has_every_series_and_answers_the_dashboard() {
-    let dir = TestDir::new();
-    let status = br#"{"active_jobs":2,"worker_load":0.25,"memory_bytes":50000000}"#;
-    let workers = HostileServer::start(|_| (200, status.to_vec())).address();
-    let health = format!(
-        "[agent_health]\nurl = \"http://{workers}/worker\"\nothers = [\"http://{workers}/other\"]\nsettle = \"1s\"\n"
-    );
-    let watched = LivePage::start(&dir, &profile(20, 60, &health), &["--metrics", "127.0.0.1:0"]);
-    let folder = dir.wait_for_session();
-    let prometheus = Prometheus::start(dir.path(), &watched.address);
-    wait_for_events(&folder, "ended", 100);
-    wait_for_events(&folder, "health", 1);
-    wait_until("Prometheus has scraped runs that ended", || {
-        prometheus.value("sum(rushhour_runs_ended_total)").is_some_and(|runs| runs >= 100.0)
-    });
-    let own: Vec<&str> = ["rushhour_info", "rushhour_agent_join_seconds_bucket"].to_vec();
-    for series in own {
-        assert!(prometheus.value(&format!("count({series})")).is_some(), "{series}");
-    }
-    let dashboard = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/grafana/rushhour.json");
-    let dashboard = fs::read(dashboard).expect("it is there");
-    let dashboard: Value = serde_json::from_slice(&dashboard).expect("it is JSON");
-    let panels = dashboard["panels"].as_array().expect("it has panels");
-    let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
-    let expressions: Vec<&str> = targets.filter_map(|target| target["expr"].as_str()).collect();
-    assert!(expressions.len() >= 22, "{}", expressions.len());
-    for expression in expressions {
-        let asked = expression.replace("$__rate_interval", "10s").replace("$session", ".*");
-        wait_until(&format!("an answer to {asked}"), || prometheus.value(&asked).is_some());
-    }
-    for (series, sum) in
-        [("workers", 2.0), ("jobs", 4.0), ("load_ratio", 0.25), ("memory_bytes", 1e8)]
-    {
-        assert_eq!(prometheus.value(&format!("rushhour_agent_{series}")), Some(sum), "{series}");
-    }
-    assert_eq!(Prometheus::lint(&watched.ask("/metrics").body), "", "promtool finds nothing");
-    check_workers_that_prometheus_knows(&prometheus);
-    watched.running.signal("INT");
-    watched.running.finish().expect_exit(105);
-}
-
-/// Runs a session that asks Prometheus for the health of the agent's workers. Outcomes stand in for workers.
-fn check_workers_that_prometheus_knows(prometheus: &Prometheus) {
-    let dir = TestDir::new();
-    let health = format!(
-        "[agent_health]\nevery = \"1s\"\nsettle = \"1s\"\n[agent_health.prometheus]\nurl = \"http://{}\"\n\
-         jobs = \"sum by (outcome) (rushhour_runs_ended_total)\"\n\
-         memory = \"sum(rushhour_generator_memory_bytes)\"\nload = \"max(nothing\"\n",
-        prometheus.address()
-    );
-    dir.write("profile.toml", &profile(20, 1, &health));
-    dir.rushhour(&["run", "profile.toml"]).run().expect_exit_unless_busy(0);
-    let journal = dir.wait_for_session().join("journal.jsonl");
-    let journal = fs::read_to_string(journal).expect("it is there");
-    for found in [
-        r#""name":"completed","jobs":"#,
-        r#""name":"failed","jobs":"#,
-        r#""name":"query of load","trouble":"Prometheus refused the query: "#,
-        r#""memory":"#,
-    ] {
-        assert!(journal.contains(found), "{found} in {journal}");
-    }
 }
 
 #[test]

@@ -39,6 +39,7 @@
 //! | `agent_behaviours` | our callers against such agents |
 //! | `agent_habits` | our callers against the calibration agent with the habits of such agents |
 //! | `live` | sessions that are watched, marked and stopped, and webhooks at their end |
+//! | `dashboard` | metrics in a real Prometheus, which answers the dashboard for Grafana |
 //! | `logging` | the log, and what must not be in it |
 //! | `packaging` | archive, image, Debian package, workflows and manifests |
 //! | `examples` | the programs in `examples/` |
@@ -56,6 +57,8 @@ mod command_line;
 mod compare_and_merge;
 #[cfg(feature = "native")]
 mod connections;
+#[cfg(feature = "fleet")]
+mod dashboard;
 mod doctor;
 mod examples;
 #[cfg(feature = "fleet")]

@@ -50,7 +50,7 @@ impl LiveArgs {
         let token = chosen.map(|token| PageToken::chosen(&token)).transpose().map_err(|error| {
             CliError::usage(format!("{TOKEN_VARIABLE} cannot be used")).caused_by(error)
         })?;
-        let options = LiveOptions { page, metrics, token, criterion, push };
+        let options = LiveOptions { page, metrics, token, criterion, push, on_missing };
         let server = LiveServer::start(options).map_err(cannot_serve)?;
         // A token that the user chose is not repeated; one that we chose is known to nobody yet.
         let shown = |url: &str| match url.split_once('?') {
@@ -78,6 +78,12 @@ pub(crate) fn close(server: Option<LiveServer>, folder: &Path) {
         );
         server.close(&known_secrets::redacted(&note));
     }
+}
+
+fn on_missing() {
+    print::stderr(
+        "Events came faster than the live page and metrics could take them, so these are incomplete. The journal and the reports have all of them.",
+    );
 }
 
 fn cannot_serve(error: LiveError) -> CliError {

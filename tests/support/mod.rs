@@ -17,6 +17,7 @@ pub(crate) mod hostile_signalling;
 #[cfg(feature = "fleet")]
 mod nats;
 mod peers;
+#[cfg(feature = "fleet")]
 mod prometheus;
 mod rng;
 mod sandbox_process;
@@ -49,6 +50,7 @@ pub(crate) use hostile_server::HostileServer;
 #[cfg(feature = "fleet")]
 pub(crate) use nats::{NatsRefusal, NatsServer};
 pub(crate) use peers::{LiveKitServer, Peers, ServerVersion, python_facts};
+#[cfg(feature = "fleet")]
 pub(crate) use prometheus::Prometheus;
 pub(crate) use rng::SplitMix64;
 pub(crate) use sandbox_process::SandboxProcess;

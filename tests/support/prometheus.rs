@@ -11,18 +11,18 @@ use serde_json::Value;
 use super::peers::{KillOnDrop, Peers, peers_folder};
 use super::wait::{PATIENCE, wait_until};
 
-/// A Prometheus that scrapes one target every second.
+/// A Prometheus that scrapes its targets every second.
 pub(crate) struct Prometheus {
     address: String,
     _process: KillOnDrop,
 }
 
 impl Prometheus {
-    pub(crate) fn start(folder: &Path, target: &str) -> Self {
+    pub(crate) fn start(folder: &Path, targets: &[&str]) -> Self {
         let folder = peers_folder(folder).join("prometheus");
         fs::create_dir_all(&folder).expect("a folder can be created");
         let config = format!(
-            "global:\n  scrape_interval: 1s\nscrape_configs:\n  - job_name: rushhour\n    static_configs:\n      - targets: ['{target}']\n"
+            "global:\n  scrape_interval: 1s\nscrape_configs:\n  - job_name: rushhour\n    static_configs:\n      - targets: {targets:?}\n"
         );
         fs::write(folder.join("prometheus.yml"), config).expect("a file can be written");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());

@@ -114,6 +114,24 @@ impl Access {
         format!("http://{host}:{}/{token}", self.bound.port())
     }
 
+    /// What to do for whoever asked for another host; without the token.
+    pub(crate) fn where_to_open(&self) -> String {
+        let (host, bound, port) = (&self.host, self.bound, self.bound.port());
+        let is_named = host.parse::<IpAddr>().is_err();
+        match bound.ip() {
+            ip if ip.is_unspecified() => format!(
+                "Open http://ADDRESS:{port}/ with an IP address of the machine: names other than localhost are not answered. For a name, listen on it: --live NAME:{port}.\n"
+            ),
+            ip if ip.is_loopback() => format!(
+                "Open http://{bound}/: other hosts and ports are not answered. A tunnel needs the same port on both sides: ssh -L {port}:{bound} MACHINE.\n"
+            ),
+            _ if is_named => format!(
+                "Open http://{host}:{port}/ or http://{bound}/: other hosts and ports are not answered.\n"
+            ),
+            _ => format!("Open http://{bound}/: other hosts and ports are not answered.\n"),
+        }
+    }
+
     /// The cookie's name: cookies are shared by all ports of a host.
     pub(crate) fn cookie(&self) -> String {
         format!("rushhour_live_{}", self.bound.port())
@@ -218,6 +236,25 @@ mod tests {
         let everywhere = access("0.0.0.0:5665", "0.0.0.0:5665", Some("0123456789abcdef"));
         assert_eq!(everywhere.admit(&host("10.0.0.7:8080")), Admission::NoToken);
         assert_eq!(everywhere.admit(&host("evil.example:5665")), Admission::WrongHost);
+    }
+
+    #[test]
+    fn who_asked_for_another_host_is_told_what_to_open() {
+        let token = Some("0123456789abcdef");
+        for (asked, bound, told) in [
+            ("127.0.0.1:0", "127.0.0.1:5665", "ssh -L 5665:127.0.0.1:5665 "),
+            ("[::1]:0", "[::1]:5665", "Open http://[::1]:5665/: "),
+            ("0.0.0.0:0", "0.0.0.0:5665", "Open http://ADDRESS:5665/ with an IP address"),
+            (
+                "load.example:0",
+                "10.0.0.7:5665",
+                "http://load.example:5665/ or http://10.0.0.7:5665/",
+            ),
+            ("10.0.0.7:0", "10.0.0.7:5665", "Open http://10.0.0.7:5665/: "),
+        ] {
+            let text = access(asked, bound, token).where_to_open();
+            assert!(text.contains(told) && !text.contains("0123456789abcdef"), "{text}");
+        }
     }
 
     #[test]

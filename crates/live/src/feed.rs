@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -32,38 +32,46 @@ impl fmt::Debug for LiveSession {
 
 #[derive(Debug)]
 pub(crate) enum FeedMessage {
-    Begin(LiveSession),
+    Begin(Beginning),
     /// The same; its events so far come from its journal, until it goes on.
-    Replay(LiveSession),
+    Replay(Beginning),
     /// The session that has begun goes on with another clock.
     GoOn(LiveSession),
     Event(Box<Event>),
     Level(Box<LevelSoFar>),
 }
 
+/// A session that begins.
+#[derive(Debug)]
+pub(crate) struct Beginning {
+    pub(crate) session: LiveSession,
+    /// The messages that did not fit before it: none of them is its own.
+    pub(crate) missing_before: u64,
+}
+
 /// Where a session's events go.
 #[derive(Debug, Clone)]
 pub struct LiveFeed {
     sender: mpsc::Sender<FeedMessage>,
-    /// Whether a message did not fit.
-    is_incomplete: Arc<AtomicBool>,
+    /// The messages that did not fit.
+    missing: Arc<AtomicU64>,
 }
 
 impl LiveFeed {
-    pub(crate) fn new() -> (Self, mpsc::Receiver<FeedMessage>, Arc<AtomicBool>) {
+    pub(crate) fn new() -> (Self, mpsc::Receiver<FeedMessage>, Arc<AtomicU64>) {
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
-        let is_incomplete = Arc::new(AtomicBool::new(false));
-        (Self { sender, is_incomplete: is_incomplete.clone() }, receiver, is_incomplete)
+        let missing = Arc::<AtomicU64>::default();
+        (Self { sender, missing: missing.clone() }, receiver, missing)
     }
 
     /// A session begins; its events follow.
     pub fn begin(&self, session: LiveSession) {
-        self.send(FeedMessage::Begin(session));
+        self.send(FeedMessage::Begin(self.beginning(session)));
     }
 
     /// A session that is resumed; the events of its journal follow, and then it goes on.
     pub fn replay(&self, session: LiveSession) {
-        self.send(FeedMessage::Replay(session));
+        self.send(FeedMessage::Replay(self.beginning(session)));
     }
 
     /// A session that was resumed goes on, with the clock that it has from now on.
@@ -91,7 +99,90 @@ impl LiveFeed {
 
     fn send(&self, message: FeedMessage) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.sender.try_send(message) {
-            self.is_incomplete.store(true, Ordering::Relaxed);
+            self.missing.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    fn beginning(&self, session: LiveSession) -> Beginning {
+        Beginning { session, missing_before: self.missing.load(Ordering::Relaxed) }
+    }
+}
+
+/// Events that the view does not have.
+#[derive(Debug)]
+pub(crate) struct Missing {
+    /// What did not fit into the queue since the server started.
+    did_not_fit: Arc<AtomicU64>,
+    /// Of these, those that are not of this session.
+    before: u64,
+    /// Those of this session that came without others before them.
+    pub(crate) not_added: u64,
+    /// Called once, with the first one.
+    tell: Option<fn()>,
+}
+
+impl Missing {
+    pub(crate) const fn new(did_not_fit: Arc<AtomicU64>, tell: fn()) -> Self {
+        Self { did_not_fit, before: 0, not_added: 0, tell: Some(tell) }
+    }
+
+    pub(crate) const fn begin(&mut self, before: u64) {
+        (self.before, self.not_added) = (before, 0);
+    }
+
+    /// How many of this session there are.
+    pub(crate) fn count(&mut self) -> u64 {
+        let did_not_fit = self.did_not_fit.load(Ordering::Relaxed).saturating_sub(self.before);
+        let count = did_not_fit + self.not_added;
+        if count > 0
+            && let Some(tell) = self.tell.take()
+        {
+            tell();
+        }
+        count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session() -> LiveSession {
+        LiveSession {
+            now: Box::new(|| SessionTime::START),
+            runs: 1,
+            last_start: SessionTime::START,
+        }
+    }
+
+    #[test]
+    fn events_that_did_not_fit_are_told_of_once_and_not_of_the_next_session() {
+        static TOLD: AtomicU64 = AtomicU64::new(0);
+        let tell = || {
+            TOLD.fetch_add(1, Ordering::Relaxed);
+        };
+        let did_not_fit = Arc::new(AtomicU64::new(0));
+        let mut missing = Missing::new(Arc::clone(&did_not_fit), tell);
+        assert_eq!((missing.count(), TOLD.load(Ordering::Relaxed)), (0, 0));
+        did_not_fit.store(3, Ordering::Relaxed);
+        missing.not_added = 2;
+        assert_eq!((missing.count(), missing.count()), (5, 5));
+        // One more did not fit between the next session's beginning and the moment the view hears of it.
+        did_not_fit.store(4, Ordering::Relaxed);
+        missing.begin(3);
+        assert_eq!(missing.count(), 1);
+        assert_eq!(TOLD.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_full_queue_counts_what_it_does_not_take() {
+        let (feed, receiver, missing) = LiveFeed::new();
+        for _ in 0..MAX_WAITING + 2 {
+            feed.go_on(session());
+        }
+        assert_eq!(missing.load(Ordering::Relaxed), 2);
+        drop(receiver);
+        feed.go_on(session());
+        assert_eq!(missing.load(Ordering::Relaxed), 2, "nobody listens any more");
     }
 }

@@ -91,7 +91,7 @@ pub(crate) fn refuse(access: &Access, request: &Parts) -> Option<Response> {
     };
     let refused = match access.admit(&shown) {
         Admission::WrongHost => {
-            (StatusCode::MISDIRECTED_REQUEST, "This is not the host that you asked for.\n")
+            return Some((StatusCode::MISDIRECTED_REQUEST, access.where_to_open()).into_response());
         }
         Admission::NoToken => (
             StatusCode::UNAUTHORIZED,

@@ -25,7 +25,7 @@ use tracing::{debug, info};
 
 use super::access::{Access, PageToken, PageTokenError};
 use super::address::ListenAddress;
-use super::feed::LiveFeed;
+use super::feed::{LiveFeed, Missing};
 use super::push::{LAST_PUSH, MetricsPush, Pusher};
 use super::routes::{Content, harden, refuse, router};
 use super::view::{Inputs, Shared, View};
@@ -66,6 +66,8 @@ pub struct LiveOptions {
     pub criterion: Criterion,
     /// Where metrics are sent to.
     pub push: Option<Box<dyn MetricsPush>>,
+    /// Called once, by the server's thread, when events came faster than it took them.
+    pub on_missing: fn(),
 }
 
 /// Why nothing is served.
@@ -143,7 +145,8 @@ impl LiveServer {
             Ok::<_, LiveError>(url)
         });
         let metrics = metrics.transpose()?;
-        let (feed, events, is_incomplete) = LiveFeed::new();
+        let (feed, events, did_not_fit) = LiveFeed::new();
+        let missing = Missing::new(did_not_fit, options.on_missing);
         let (scrape_sender, scrapes) = mpsc::channel(MAX_SCRAPES);
         let (over, over_receiver) = oneshot::channel();
         let shared = Arc::new(Shared {
@@ -154,8 +157,7 @@ impl LiveServer {
         let pusher = options.push.map(|to| Pusher::new(to, Instant::now()));
         // Nobody but a page's viewers sees drift.
         let new_fold = if page.is_some() { LiveFold::with_drift } else { LiveFold::default };
-        let view =
-            View::new(Arc::clone(&shared), options.criterion, is_incomplete, pusher, new_fold);
+        let view = View::new(Arc::clone(&shared), options.criterion, missing, pusher, new_fold);
         let inputs = Inputs { feed: events, scrapes, over: over_receiver };
         let (ending, ended) = blocking::sync_channel(1);
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,13 +1,12 @@
 //! Folds the session's events, draws its page for those who watch, and answers scrapes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::feed::{FeedMessage, LiveSession};
+use super::feed::{Beginning, FeedMessage, LiveSession, Missing};
 use super::page::DrawnPage;
 use super::push::{PushInProgress, Pusher};
 use rushhour_core::units::SessionTime;
@@ -94,8 +93,7 @@ pub(crate) struct View {
     is_replayed: bool,
     levels: Vec<LevelSoFar>,
     drift: DrawnDrift,
-    /// Whether an event is missing.
-    is_incomplete: Arc<AtomicBool>,
+    missing: Missing,
     page: Arc<DrawnPage>,
     not_before: Instant,
     scraped: [Option<(Instant, Arc<str>)>; 2],
@@ -106,7 +104,7 @@ impl View {
     pub(crate) fn new(
         shared: Arc<Shared>,
         criterion: Criterion,
-        is_incomplete: Arc<AtomicBool>,
+        missing: Missing,
         pusher: Option<Pusher>,
         new_fold: fn() -> LiveFold,
     ) -> Self {
@@ -119,7 +117,7 @@ impl View {
             is_replayed: false,
             levels: Vec::new(),
             drift: DrawnDrift::default(),
-            is_incomplete,
+            missing,
             page: Arc::default(),
             not_before: Instant::now(),
             scraped: [None, None],
@@ -146,6 +144,7 @@ impl View {
                     return pusher.and_then(|pusher| pusher.last(&self.fold, forecast));
                 }
                 _ = ticks.tick() => {
+                    self.count_missing();
                     self.draw_for_viewers();
                     let forecast = self.forecast_runs();
                     if let Some(pusher) = self.pusher.as_mut().filter(|_| !self.is_replayed) {
@@ -176,14 +175,18 @@ impl View {
             }
             FeedMessage::Event(event) => {
                 if self.fold.add(&event).is_err() {
-                    self.is_incomplete.store(true, Ordering::Relaxed);
+                    self.missing.not_added += 1;
                 }
             }
             FeedMessage::Level(level) => self.levels.push(*level),
         }
     }
 
-    fn begin(&mut self, session: LiveSession) {
+    fn count_missing(&mut self) {
+        self.fold.set_missing(self.missing.count());
+    }
+
+    fn begin(&mut self, Beginning { session, missing_before }: Beginning) {
         // The session before this one, of a search, has ended.
         let forecast = self.forecast_runs();
         if let Some(pusher) = &mut self.pusher {
@@ -192,6 +195,7 @@ impl View {
         self.fold = (self.new_fold)();
         self.drift = DrawnDrift::default();
         self.session = Some(session);
+        self.missing.begin(missing_before);
     }
 
     fn is_watched(&self) -> bool {
@@ -206,6 +210,7 @@ impl View {
 
     fn draw(&mut self, over: Option<String>) {
         let began = Instant::now();
+        self.count_missing();
         let mut of_drift = Duration::ZERO;
         if let Some(snapshot) = self.fold.snapshot(self.criterion) {
             if self.is_watched() {
@@ -219,7 +224,7 @@ impl View {
                 forecast: session.map_or((0, SessionTime::START), |one| (one.runs, one.last_start)),
                 levels: &self.levels,
                 drift: self.drift.html.as_deref(),
-                is_incomplete: self.is_incomplete.load(Ordering::Relaxed),
+                is_incomplete: self.fold.missing() > 0,
             };
             let parts = live_parts(&snapshot, &context);
             self.page = Arc::new(self.page.next(live_title(&snapshot), parts));
@@ -242,6 +247,7 @@ impl View {
         let text = match kept {
             Some((at, text)) if at.elapsed() < SCRAPE_EVERY => Arc::clone(text),
             _ => {
+                self.fold.set_missing(self.missing.count());
                 let text: Arc<str> = session_metrics(&self.fold, forecast, scrape.format).into();
                 *kept = Some((Instant::now(), Arc::clone(&text)));
                 text
@@ -288,20 +294,25 @@ mod tests {
         let shared = Arc::new(Shared { pages, wanted: Notify::new(), scrapes: asked });
         let pusher = Pusher::new(Box::new(Collector), Instant::now());
         let criterion = Criterion::default();
-        let view = View::new(shared, criterion, Arc::default(), Some(pusher), LiveFold::default);
+        let missing = Missing::new(Arc::default(), || {});
+        let view = View::new(shared, criterion, missing, Some(pusher), LiveFold::default);
         view.run(Inputs { feed, scrapes, over }).await.is_some()
+    }
+
+    fn session() -> LiveSession {
+        LiveSession {
+            now: Box::new(|| SessionTime::START),
+            runs: 1,
+            last_start: SessionTime::START,
+        }
     }
 
     #[tokio::test]
     async fn what_comes_from_a_journal_is_not_pushed_before_the_session_goes_on() {
-        let session = || LiveSession {
-            now: Box::new(|| SessionTime::START),
-            runs: 1,
-            last_start: SessionTime::START,
-        };
-        assert!(pushes_after(vec![FeedMessage::Begin(session())]).await);
-        assert!(!pushes_after(vec![FeedMessage::Replay(session())]).await);
-        let goes_on = vec![FeedMessage::Replay(session()), FeedMessage::GoOn(session())];
+        let beginning = || Beginning { session: session(), missing_before: 0 };
+        assert!(pushes_after(vec![FeedMessage::Begin(beginning())]).await);
+        assert!(!pushes_after(vec![FeedMessage::Replay(beginning())]).await);
+        let goes_on = vec![FeedMessage::Replay(beginning()), FeedMessage::GoOn(session())];
         assert!(pushes_after(goes_on).await);
     }
 }

@@ -1,11 +1,13 @@
 //! The fold of a session that runs.
 
+use std::collections::BTreeMap;
+
 use super::recent_events::{RecentEvent, RecentEvents};
 use crate::fold::{Fold, FoldError, FoldedSession};
 use crate::session::{Criterion, SessionVerdict, Verdict};
 use crate::soak::{History, SoakAnalysis, SoakBuilder, SoakCriteria};
-use rushhour_core::event::{AgentHealth, Event, EventKind, GeneratorHealth};
-use rushhour_core::units::SessionTime;
+use rushhour_core::event::{AgentHealth, Event, EventKind, GeneratorHealth, WorkerHealth};
+use rushhour_core::units::{SessionTime, WorkerId};
 
 /// The most runs of a soak whose drift is followed while it runs: each of them takes memory.
 const MAX_SOAK_RUNS: usize = 100_000;
@@ -18,9 +20,14 @@ pub struct LiveFold {
     soak: Option<SoakBuilder>,
     follows_drift: bool,
     recent: RecentEvents,
-    generator: Option<GeneratorHealth>,
+    generator: Option<(SessionTime, GeneratorHealth)>,
+    workers: LastHeard,
     agent: Option<(SessionTime, AgentHealth)>,
+    missing: u64,
 }
+
+/// What each worker last said of itself, and when the session had it.
+pub type LastHeard = BTreeMap<WorkerId, (SessionTime, WorkerHealth)>;
 
 /// A session as it stands.
 #[derive(Debug, Clone)]
@@ -31,8 +38,10 @@ pub struct LiveSnapshot {
     pub verdict: SessionVerdict,
     /// The last events, the last one first.
     pub recent: Vec<RecentEvent>,
-    /// The load generator's last report on itself.
-    pub generator: Option<GeneratorHealth>,
+    /// The load generator's last report on itself, and when.
+    pub generator: Option<(SessionTime, GeneratorHealth)>,
+    /// What each worker last said of itself.
+    pub workers: LastHeard,
     /// What the agent's worker last said of itself, and when.
     pub agent: Option<(SessionTime, AgentHealth)>,
 }
@@ -60,7 +69,10 @@ impl LiveFold {
             EventKind::Opened(header) if self.follows_drift && header.profile.soak.is_some() => {
                 self.soak = Some(SoakBuilder::default());
             }
-            EventKind::Health(health) => self.generator = Some(*health),
+            EventKind::Health(health) => self.generator = Some((event.at, *health)),
+            EventKind::WorkerHealth(health) => {
+                self.workers.insert(health.worker, (event.at, *health));
+            }
             EventKind::AgentHealth(health) => self.agent = Some((event.at, health.clone())),
             _ => {}
         }
@@ -72,9 +84,24 @@ impl LiveFold {
         self.fold.so_far()
     }
 
-    /// The load generator's last report on itself.
-    pub const fn generator(&self) -> Option<&GeneratorHealth> {
+    /// Says how many of the session's events were not added, because there was no room for them.
+    pub const fn set_missing(&mut self, missing: u64) {
+        self.missing = missing;
+    }
+
+    /// How many of the session's events were not added.
+    pub const fn missing(&self) -> u64 {
+        self.missing
+    }
+
+    /// The load generator's last report on itself, and when.
+    pub const fn generator(&self) -> Option<&(SessionTime, GeneratorHealth)> {
         self.generator.as_ref()
+    }
+
+    /// What each worker last said of itself.
+    pub const fn workers(&self) -> &LastHeard {
+        &self.workers
     }
 
     /// What the agent's worker last said of itself.
@@ -107,6 +134,7 @@ impl LiveFold {
             verdict,
             recent,
             generator: self.generator,
+            workers: self.workers.clone(),
             agent: self.agent.clone(),
         })
     }

@@ -5,5 +5,5 @@
 mod live_fold;
 mod recent_events;
 
-pub use live_fold::{LiveFold, LiveSnapshot};
+pub use live_fold::{LastHeard, LiveFold, LiveSnapshot};
 pub use recent_events::{RecentEvent, RecentEvents, RecentKind};

@@ -4,21 +4,19 @@
 use maud::{DOCTYPE, Markup, html};
 
 use super::capacity;
+use super::live_health::{agent, generator_now, loss_words, workers};
 use super::page::section;
-use super::provenance::facts;
 use super::recordings::RecordedRuns;
 use super::session_page::{PageSection, header, sections, tone};
 use super::soak;
 use crate::capacity::TrialFinding;
-use crate::fold::{FoldedSession, FoldedWorker};
+use crate::fold::FoldedSession;
 use crate::live::{LiveSnapshot, RecentEvent, RecentKind};
 use crate::render::sentences::session::{verdict_sentence, warnings};
-use crate::render::table::{Cell, Column, Frame, Number, Table};
 use crate::render::visible;
 use crate::session::{Criterion, OverallVerdict};
 use crate::soak::SoakAnalysis;
-use rushhour_core::event::{AgentHealth, WorkerLoss};
-use rushhour_core::units::{SessionTime, WorkerId};
+use rushhour_core::units::SessionTime;
 
 const INCOMPLETE: &str = "Events came faster than this page could take them, so its figures are incomplete. The journal has all of them, and so will the report.";
 
@@ -92,8 +90,13 @@ pub fn live_parts(snapshot: &LiveSnapshot, context: &LiveContext<'_>) -> Vec<Liv
         }
         let is_generator = section.id == "generator";
         push(section);
+        let generator = snapshot.generator.as_ref().filter(|_| is_generator && !folded.closed);
+        if let Some((at, health)) = generator {
+            let now = generator_now(*at, health);
+            push(PageSection::new("generator-now", "Load generator in its last interval", now));
+        }
         if is_generator && !folded.workers.is_empty() {
-            push(PageSection::new("workers", "Workers", workers(folded)));
+            push(PageSection::new("workers", "Workers", workers(snapshot)));
         }
         if is_generator && snapshot.agent.is_some() {
             push(PageSection::new("agent", "The agent's workers", agent(snapshot)));
@@ -248,85 +251,6 @@ fn happened(what: &RecentKind) -> Markup {
     }
 }
 
-const fn loss_words(loss: WorkerLoss) -> &'static str {
-    match loss {
-        WorkerLoss::Silent => "it is silent",
-        WorkerLoss::Draining => "it takes no more runs",
-        WorkerLoss::Unprepared => "it could not prepare the session",
-    }
-}
-
-fn workers(folded: &FoldedSession) -> Markup {
-    type Row<'a> = (WorkerId, &'a FoldedWorker);
-    let table = Table::new([
-        Column::text("worker", |row: &Row<'_>| Cell::code(row.0.to_string())),
-        Column::number("callers, at most", |row: &Row<'_>| Cell::count(u64::from(row.1.callers))),
-        Column::number("capacity", |row: &Row<'_>| Cell::count(u64::from(row.1.capacity))),
-        Column::number("late ticks", |row: &Row<'_>| {
-            row.1
-                .late_share()
-                .map_or_else(Cell::absent, |share| Cell::text(format!("{:.2} %", share * 100.0)))
-        }),
-        Column::number("clock known within", |row: &Row<'_>| {
-            row.1
-                .clock_within
-                .map_or_else(Cell::absent, |within| Cell::number(Number::micros(within)))
-        }),
-        Column::text("state", |row: &Row<'_>| {
-            Cell::text(row.1.lost.map_or("counted on", loss_words))
-        }),
-    ])
-    .with_rows(folded.workers.iter());
-    table.html(Frame::Scrolled)
-}
-
-fn agent(snapshot: &LiveSnapshot) -> Markup {
-    let Some((at, health)) = &snapshot.agent else { return html! {} };
-    html! {
-        (agent_totals(*at, health))
-        @if !health.workers.is_empty() { (agent_workers(&health.workers)) }
-    }
-}
-
-fn agent_workers(workers: &[AgentHealth]) -> Markup {
-    type Row<'a> = (usize, &'a AgentHealth);
-    let count = |value: Option<u64>| value.map_or_else(Cell::absent, Cell::count);
-    let table = Table::new([
-        Column::text("worker", |row: &Row<'_>| {
-            row.1.name.as_ref().map_or_else(|| Cell::text(row.0), Cell::foreign)
-        }),
-        Column::number("jobs", move |row: &Row<'_>| count(row.1.jobs)),
-        Column::number("load", |row: &Row<'_>| {
-            row.1
-                .load
-                .map_or_else(Cell::absent, |load| Cell::text(format!("{:.0} %", load * 100.0)))
-        }),
-        Column::number("memory", |row: &Row<'_>| {
-            let megabytes = |bytes: u64| Cell::text(format!("{:.1} MB", bytes as f64 / 1e6));
-            row.1.memory.map_or_else(Cell::absent, megabytes)
-        }),
-        Column::text("error", |row: &Row<'_>| {
-            row.1.error.as_ref().map_or_else(Cell::absent, Cell::foreign)
-        }),
-    ])
-    .with_rows(workers.iter().enumerate().map(|(index, health)| (index + 1, health)));
-    table.html(Frame::Scrolled)
-}
-
-fn agent_totals(at: SessionTime, health: &AgentHealth) -> Markup {
-    let count = |value: Option<u64>| value.map_or(String::new(), |value| value.to_string());
-    let memory = health.memory.map(|bytes| format!("{:.1} MB", bytes as f64 / 1e6));
-    let load = health.load.map(|load| format!("{:.0} %", load * 100.0));
-    facts(&[
-        ("asked at", at.since(SessionTime::START).to_string()),
-        ("jobs", count(health.jobs)),
-        ("load", load.unwrap_or_default()),
-        ("memory", memory.unwrap_or_default()),
-        ("processes", count(health.children)),
-        ("error", health.error.clone().unwrap_or_default()),
-    ])
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -336,6 +260,7 @@ mod tests {
     use super::*;
     use crate::capacity::simulation::finding;
     use crate::capacity::{LevelVerdict, Purpose};
+    use crate::live::LastHeard;
     use crate::render::sentences::session::NOT_FINISHED;
     use crate::session::test_sessions::{Fate, HOSTILE, SessionBuilder, ordinary};
     use crate::session::{SessionVerdict, Verdict};
@@ -353,7 +278,14 @@ mod tests {
 
     fn snapshot((mut folded, verdict): (FoldedSession, SessionVerdict)) -> LiveSnapshot {
         folded.is_running = !folded.closed;
-        LiveSnapshot { folded, verdict, recent: Vec::new(), generator: None, agent: None }
+        LiveSnapshot {
+            folded,
+            verdict,
+            recent: Vec::new(),
+            generator: None,
+            workers: LastHeard::new(),
+            agent: None,
+        }
     }
 
     /// The parts as a page, after checking what must hold for every page.

@@ -11,6 +11,7 @@ mod chart;
 mod definitions;
 mod distribution;
 mod history;
+mod live_health;
 mod live_page;
 mod load;
 mod over_time;

@@ -4,7 +4,7 @@ use super::metric_set::{BUCKETS, Family, FamilyKind, FamilyUnit, Labels, Sample}
 use crate::fold::{FoldedSession, Latencies, Scope};
 use crate::live::LiveFold;
 use crate::session::{Criterion, SessionVerdict, Verdict, start_rates};
-use rushhour_core::event::AgentHealth;
+use rushhour_core::event::{AgentHealth, FailureClass};
 use rushhour_core::units::{Metric, Micros, Usd};
 
 const MEASURED: &str =
@@ -20,13 +20,14 @@ pub(super) fn figures(live: &LiveFold, forecast: Option<u64>) -> Vec<Family> {
     let Some(folded) = live.so_far() else { return Vec::new() };
     let mut all = Vec::new();
     all.push(info(folded));
+    all.push(missing(live));
     all.extend(runs(folded, forecast));
     all.extend(verdict(folded));
     all.extend(services(folded));
     all.extend(money(folded));
     all.extend(latencies(folded));
     all.extend(generator(live, folded));
-    all.extend(workers(folded));
+    all.extend(workers(live, folded));
     all.extend(live.agent().into_iter().flat_map(agent));
     all.retain(|family| !family.samples.is_empty());
     all
@@ -43,6 +44,12 @@ fn info(folded: &FoldedSession) -> Family {
     Family::gauge("info", "The session that runs; always 1").with(labels, 1.0)
 }
 
+/// Events that these figures lack: with some, counters are too low.
+fn missing(live: &LiveFold) -> Family {
+    Family::gauge("events_missing", "Events that came too fast for these metrics, which lack them")
+        .of(number(live.missing()))
+}
+
 fn runs(folded: &FoldedSession, forecast: Option<u64>) -> Vec<Family> {
     let tally = &folded.tally;
     let ended = |outcome: &str, class: &str, party: &str| -> Labels {
@@ -55,7 +62,9 @@ fn runs(folded: &FoldedSession, forecast: Option<u64>) -> Vec<Family> {
     )
     .with(ended("completed", "", ""), number(tally.completed))
     .with(ended("skipped", "", ""), number(tally.skipped));
-    for (class, count) in tally.failures_by_count() {
+    // Those at zero too: a rate needs the sample before the first failure.
+    for class in FailureClass::ALL {
+        let count = tally.failed.get(class).copied().unwrap_or_default();
         let labels = ended("failed", class.name(), class.party().name());
         outcomes = outcomes.with(labels, number(count));
     }
@@ -154,12 +163,13 @@ fn latencies(folded: &FoldedSession) -> Vec<Family> {
         let definition = metric.definition().trim_end_matches('.');
         let help = format!("{definition}; {MEASURED}");
         let family = Family::new(FamilyKind::Histogram, name, help).in_unit(FamilyUnit::Seconds);
-        let measured = folded
-            .latencies
-            .iter()
-            .filter(|(other, _, scope, _)| *other == metric && *scope == Scope::Measured);
-        measured.fold(family, |family, (_, mode, _, latencies)| {
-            family.with_sample(vec![("mode", mode.name().to_owned())], histogram(latencies))
+        let modes = folded.opening.profile.mode.modes().iter().copied();
+        let modes = modes.filter(|mode| metric.mode().is_none_or(|only| only == *mode));
+        // Those without a value too: a rate needs the sample before the first one.
+        modes.fold(family, |family, mode| {
+            let latencies = folded.latencies.get(metric, mode, Scope::Measured);
+            let sample = latencies.map_or_else(|| histogram(&Latencies::default()), histogram);
+            family.with_sample(vec![("mode", mode.name().to_owned())], sample)
         })
     };
     Metric::ALL.iter().copied().map(of_metric).collect()
@@ -177,7 +187,7 @@ fn histogram(latencies: &Latencies) -> Sample {
 }
 
 fn generator(live: &LiveFold, folded: &FoldedSession) -> Vec<Family> {
-    let (health, last) = (&folded.health, live.generator());
+    let (health, last) = (&folded.health, live.generator().map(|(_, last)| last));
     let callers = last.and_then(|last| last.callers);
     let has_callers = health.ticks > 0;
     vec![
@@ -202,9 +212,10 @@ fn generator(live: &LiveFold, folded: &FoldedSession) -> Vec<Family> {
     ]
 }
 
-fn workers(folded: &FoldedSession) -> Vec<Family> {
+fn workers(live: &LiveFold, folded: &FoldedSession) -> Vec<Family> {
     let mut all = [
         Family::gauge("worker_capacity", "The most callers that a worker is meant to hold"),
+        Family::gauge("worker_callers", "The most callers that a worker held in its last interval"),
         Family::gauge("worker_callers_peak", "The most callers that a worker held"),
         Family::counter("worker_ticks", "Ticks of a worker's callers' threads"),
         Family::counter("worker_late_ticks", "Of these, those that began more than 5 ms late"),
@@ -215,6 +226,7 @@ fn workers(folded: &FoldedSession) -> Vec<Family> {
     for (id, worker) in folded.workers.iter() {
         let values = [
             Some(f64::from(worker.capacity)),
+            live.workers().get(&id).map(|(_, last)| f64::from(last.callers)),
             Some(f64::from(worker.callers)),
             Some(number(worker.ticks)),
             Some(number(worker.late_ticks)),
@@ -248,4 +260,52 @@ fn agent(health: &AgentHealth) -> Vec<Family> {
         Family::gauge("agent_answers", "Whether the agent's worker could be asked for its health")
             .of(f64::from(u8::from(health.error.is_none()))),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::test_sessions::{Fate, SessionBuilder};
+    use rushhour_core::units::SessionTime;
+
+    /// The families of a session of which one run is in flight.
+    fn just_begun(mut builder: SessionBuilder) -> Vec<Family> {
+        builder.run(SessionTime(0), Micros::ZERO, Fate::StaysOpen);
+        let mut live = LiveFold::default();
+        for event in builder.events() {
+            live.add(event).expect("the events are those of one session");
+        }
+        live.set_missing(7);
+        figures(&live, None)
+    }
+
+    fn samples(families: &[Family], name: &str) -> Vec<(String, f64)> {
+        let found = families.iter().find(|family| family.name == name);
+        let samples = found.map_or(&[][..], |family| &family.samples);
+        let labelled = samples.iter().map(|(labels, sample)| {
+            let labels: Vec<&str> = labels.iter().map(|(_, value)| value.as_str()).collect();
+            let value = match sample {
+                Sample::Number(value) => *value,
+                Sample::Histogram { count, .. } => number(*count),
+            };
+            (labels.join(" "), value)
+        });
+        labelled.collect()
+    }
+
+    #[test]
+    fn series_are_there_before_anything_is_counted() {
+        let families = just_begun(SessionBuilder::chat(""));
+        let ended = samples(&families, "runs_ended");
+        assert_eq!(ended.len(), 2 + FailureClass::ALL.len());
+        assert!(ended.contains(&("failed agent_late agent".to_owned(), 0.0)), "{ended:?}");
+        assert!(ended.iter().all(|(_, count)| *count == 0.0), "{ended:?}");
+        assert_eq!(samples(&families, "agent_join"), [("chat".to_owned(), 0.0)]);
+        assert_eq!(samples(&families, "turn_chat_done"), [("chat".to_owned(), 0.0)]);
+        assert_eq!(samples(&families, "turn_voice"), [], "nobody speaks in a chat session");
+        assert_eq!(samples(&families, "events_missing"), [(String::new(), 7.0)]);
+        let paired = just_begun(SessionBuilder::paired(""));
+        assert_eq!(samples(&paired, "turn_voice"), [("voice".to_owned(), 0.0)]);
+        assert_eq!(samples(&paired, "agent_join").len(), 2);
+    }
 }
