@@ -11,7 +11,7 @@ use rushhour_core::event::{Outcome, RunMapping, SessionHeader};
 use rushhour_core::profile::Profile;
 use rushhour_core::units::{Metric, Micros, SessionTime};
 
-const HEADER: [&str; 75] = [
+const HEADER: [&str; 79] = [
     "run",
     "stage",
     "measured",
@@ -87,6 +87,10 @@ const HEADER: [&str; 75] = [
     "dead_air_us",
     "overlap_us",
     "turns_talked_over",
+    "interruptions",
+    "interruptions_ignored",
+    "backchannels",
+    "backchannels_stopped_for",
 ];
 
 /// Writes runs, one by one.
@@ -171,6 +175,7 @@ impl<W: Write> RunsCsv<W> {
         let quality = QualityOfRun::of(record);
         let sound = Some(quality.sound).filter(|sound| sound.speech > Micros::ZERO);
         let turns_taken = Some(quality).filter(|quality| quality.turns > 0);
+        let cut_in = (!record.turns.is_empty()).then_some(quality.interruptions);
         let line: [String; HEADER.len()] = [
             record.run.to_string(),
             stage.to_owned(),
@@ -252,6 +257,10 @@ impl<W: Write> RunsCsv<W> {
             duration(quality.dead_air),
             duration(turns_taken.map(|quality| quality.overlap)),
             count(turns_taken.map(|quality| quality.talked_over)),
+            count(cut_in.map(|counts| counts.interruptions())),
+            count(cut_in.map(|counts| counts.ignored)),
+            count(cut_in.map(|counts| counts.backchannels)),
+            count(cut_in.map(|counts| counts.stopped_for)),
         ];
         write_record(&mut self.csv, line)
     }
@@ -314,4 +323,40 @@ fn ratio(ratio: Option<f64>) -> String {
 
 fn moment(time: Option<SessionTime>) -> String {
     time.map_or(String::new(), |time| time.0.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fold::Fold;
+    use crate::session::test_sessions::taken;
+    use rushhour_core::event::EventKind;
+
+    #[test]
+    fn each_run_has_its_interruptions_and_back_channels_in_the_last_columns() {
+        let session = taken(&[(2, 40, 4)]);
+        let EventKind::Opened(header) = &session.events()[0].kind else { panic!("not opened") };
+        let (mut bytes, mut fold) = (Vec::new(), Fold::default());
+        let mut csv = RunsCsv::new(header, &mut bytes).unwrap();
+        for event in session.events() {
+            csv.write(&fold.add(event).unwrap()).unwrap();
+        }
+        csv.finish().unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let ends: Vec<&str> = text
+            .lines()
+            .map(|line| {
+                let (at, _) = line.rmatch_indices(',').nth(3).unwrap();
+                &line[at + 1..]
+            })
+            .collect();
+        let expected = [
+            "interruptions,interruptions_ignored,backchannels,backchannels_stopped_for",
+            "1,1,2,1",
+            "1,0,2,0",
+            "1,0,2,0",
+            "1,0,2,0",
+        ];
+        assert_eq!(ends, expected);
+    }
 }
