@@ -407,16 +407,21 @@ impl Caller {
         self.rules.last_said_at = turn.said_at;
         let prompt = self.config.script.turn(turn.index).filter(|_| !takes_over);
         let expect = prompt.and_then(|prompt| prompt.expect.as_ref());
-        let text = turn.said_at.map(|said| self.utterances.text_since(said)).unwrap_or_default();
         // An agent that never writes a transcript cannot be compared with anything.
         let expect = expect.filter(|_| self.voice.is_none() || !self.utterances.is_empty());
-        let ending = match turn.answer_began {
-            None => TurnEnding::Early,
-            Some(_) if expect.is_none_or(|expect| expect.is_match(&text)) => TurnEnding::Answered,
-            Some(_) => TurnEnding::Unexpected,
+        let is_early = turn.answer_began.is_none();
+        let matches = expect.map(|expect| {
+            // The words of one that answers too early may begin before the caller's turn is over.
+            let since = if is_early { Some(turn.began) } else { turn.said_at };
+            expect.is_match(&since.map(|at| self.utterances.text_since(at)).unwrap_or_default())
+        });
+        let ending = match matches {
+            _ if is_early => TurnEnding::Early,
+            Some(false) => TurnEnding::Unexpected,
+            Some(true) | None => TurnEnding::Answered,
         };
-        if expect.is_some() {
-            self.compared(ending != TurnEnding::Unexpected);
+        if let Some(matches) = matches {
+            self.compared(matches);
         }
         let last_active = match &self.voice {
             Some(_) => turn.answer_ended,
