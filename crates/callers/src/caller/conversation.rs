@@ -26,6 +26,7 @@ const SESSION_TIMEOUT: Micros = Micros::from_secs(2);
 impl Caller {
     /// Moves on through the stages, as far as possible now.
     pub(super) fn advance(&mut self, now: SessionTime, handle: &mut dyn ParticipantHandle) {
+        self.give_up_open_streams(now);
         loop {
             let before = self.stage;
             self.step(now, handle);

@@ -76,6 +76,15 @@ impl Caller {
         }
     }
 
+    /// In chat, a stream of which nothing came for so long that the agent is taken to be silent has lost its end: what it
+    /// holds is all of the text. In voice the sound tells, and a sentence that pauses may go on.
+    pub(super) fn give_up_open_streams(&mut self, now: SessionTime) {
+        if self.voice.is_none() && self.utterances.is_writing() && self.silent_since(now).is_some()
+        {
+            self.utterances.give_up_open_streams(self.turn_state.last_activity());
+        }
+    }
+
     fn handle_session_message(
         &mut self,
         bytes: &[u8],
