@@ -174,13 +174,18 @@ impl Caller {
             return Outcome::failed(class, detail);
         }
         self.summary.ended = ConversationEnd::RoomDeleted;
-        let by = match self.agents.count() {
-            0 => "before an agent was in it",
-            _ => "with the agent in it: by the agent or by somebody else, not by Rushhour",
-        };
+        let moment = self.moment();
+        if self.agents.count() == 0 && !self.was_heard {
+            let detail = format!(
+                "the room was deleted during the conversation, {moment}, before an agent was in it"
+            );
+            return Outcome::failed(FailureClass::RoomFailed, detail);
+        }
+        // The ready-made tools for ending a call do so, and in chat nothing else is seen of them.
         let detail =
-            format!("the room was deleted during the conversation, {}, {by}", self.moment());
-        Outcome::failed(FailureClass::RoomFailed, detail)
+            format!("the agent, or somebody else but not Rushhour, deleted the room {moment}");
+        let (class, detail) = self.excused(FailureClass::AgentLeft, detail.into(), at);
+        Outcome::failed(class, detail)
     }
 
     /// The conversation is over as the script has it.

@@ -179,8 +179,8 @@ fn each_reason_to_leave_has_its_failure_class() {
         ),
         (
             || LeaveReason::Disconnected(DisconnectError::RoomDeleted),
-            FailureClass::RoomFailed,
-            "deleted during",
+            FailureClass::AgentLeft,
+            "the agent, or somebody else but not Rushhour, deleted the room in turn 1 of 1",
         ),
         (
             || {
@@ -216,6 +216,15 @@ fn each_reason_to_leave_has_its_failure_class() {
         assert!(detail.contains(part), "{detail}");
         assert_eq!(turns[0].ending, TurnEnding::BrokenOff);
     }
+}
+
+#[test]
+fn a_room_that_is_deleted_before_an_agent_came_is_not_the_agents_fault() {
+    let mut scene = Scene::alone(Mode::Chat, one_turn());
+    scene.left(900, LeaveReason::Disconnected(DisconnectError::RoomDeleted));
+    let (turns, class, detail) = scene.failure();
+    assert_eq!((turns.len(), class), (0, FailureClass::RoomFailed));
+    assert!(detail.contains("before an agent was in it"), "{detail}");
 }
 
 #[test]
