@@ -75,10 +75,10 @@ impl Caller {
         }
     }
 
-    /// When the agent was last heard or read, or at least sent silence.
+    /// When the agent was last heard or read, told something of itself, or at least sent silence.
     pub(super) fn last_sign_of_life(&self) -> SessionTime {
         let packet = self.voice.as_ref().and_then(|voice| voice.last_packet_at);
-        self.turn_state.last_activity().max(packet.unwrap_or(SessionTime::START))
+        self.turn_state.last_sign().max(packet.unwrap_or(SessionTime::START))
     }
 
     /// Whether the agent is in the middle of a sentence, as far as it says.

@@ -91,6 +91,7 @@ impl Caller {
         at: SessionTime,
         handle: &mut dyn ParticipantHandle,
     ) {
+        self.turn_state.agent_told(at);
         let report = SessionReport::decode(bytes);
         self.session_probe.note_message(report == Some(SessionReport::Pong));
         if let Some(SessionReport::RtcStats(stats)) = &report {
