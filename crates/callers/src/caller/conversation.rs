@@ -234,7 +234,8 @@ impl Caller {
         self.close_turn(is_silent);
         self.has_whole_answer = false;
         self.summary.several_agents |= self.agents.count() > 1;
-        let turn = OpenTurn::new(index, handle.now());
+        let mut turn = OpenTurn::new(index, handle.now());
+        turn.interrupts = !is_silent;
         self.outages.forget_past();
         match (&prompt.content, &mut self.voice) {
             (TurnContent::Text(text), _) => {

@@ -6,8 +6,8 @@ use super::open_turn::AnswerProgress;
 use super::utterances::TRANSCRIBED_TRACK;
 use crate::audio::SpeechEdge;
 use crate::data::{
-    AGENT_SESSION_TOPIC, DataEvent, SessionQuestion, SessionReport, decode_model_usage,
-    decode_turn_metrics,
+    AGENT_SESSION_TOPIC, DataEvent, SessionQuestion, SessionReport, decode_item_metrics,
+    decode_model_usage,
 };
 use crate::engine::ParticipantHandle;
 use crate::participant::AudioPacket;
@@ -105,8 +105,11 @@ impl Caller {
             self.turn_state.agent_active(at);
         }
         self.model_usage = decode_model_usage(bytes).or(self.model_usage);
-        if let (Some(parts), Some(turn)) = (decode_turn_metrics(bytes), &mut self.turn) {
-            turn.add_parts(parts);
+        if let Some(item) = decode_item_metrics(bytes) {
+            self.find_answer();
+            if let Some(turn) = &mut self.turn {
+                turn.add_parts(item);
+            }
         }
     }
 
