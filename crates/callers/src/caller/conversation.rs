@@ -17,8 +17,6 @@ use rushhour_core::units::{Micros, SessionTime};
 
 /// A track that has sent nothing for this long, not even silence, has stopped.
 const MAX_PACKET_GAP: Micros = Micros::from_secs(2);
-/// How long the agent's session has to answer a request.
-const SESSION_TIMEOUT: Micros = Micros::from_secs(2);
 
 impl Caller {
     /// Moves on through the stages, as far as possible now.

@@ -229,7 +229,15 @@ impl Caller {
             if class == FailureClass::TurnTimeout {
                 detail = format!("{detail}{}", self.sound_words()).into();
             }
-            if let Some(remark) = self.agents.remark(self.voice.is_some()) {
+            let heard_nothing =
+                matches!(class, FailureClass::TurnTimeout | FailureClass::AgentMute);
+            let unheard = self.agents.unheard_tracks();
+            for remark in self
+                .agents
+                .remark(self.voice.is_some())
+                .into_iter()
+                .chain(unheard.filter(|_| heard_nothing && self.voice.is_some()))
+            {
                 detail = format!("{detail}; {remark}").into();
             }
             self.outcome = Some(Outcome::failed(class, detail));

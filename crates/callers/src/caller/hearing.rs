@@ -58,9 +58,12 @@ impl Caller {
             if let DataEvent::TextStreamOpened { sender, .. }
             | DataEvent::TextReceived { sender, .. }
             | DataEvent::SegmentTranscribed { sender, .. } = event
-                && sender.as_str().is_empty()
             {
-                agents.note_unannounced(at);
+                if sender.as_str().is_empty() {
+                    agents.note_unannounced(at);
+                } else {
+                    agents.note_heard(sender);
+                }
             }
             if self.voice.is_none()
                 && matches!(
@@ -189,6 +192,7 @@ impl Caller {
     fn agent_began_to_speak(&mut self, at: SessionTime) {
         self.recorder.agent_began(at);
         self.turn_state.agent_active(at);
+        self.agents.note_voice_heard();
         if let Some(voice) = &mut self.voice {
             voice.speaking_since = Some(at);
             voice.unjudged_sound = Some((at, None));

@@ -1,9 +1,9 @@
 //! Conversations that fail: the class, the detail and the ending of each turn.
 
 use super::super::prepared_script::PreparedScript;
-use super::scene::{Scene, at, script, writes};
+use super::scene::{Scene, at, participant, script, speaks, tone, track, writes};
 use crate::engine::{ConnectError, LeaveReason};
-use crate::participant::{DisconnectError, ParticipantError};
+use crate::participant::{DisconnectError, ParticipantError, RemoteParticipant};
 use rushhour_core::evaluator::UpdateKind;
 use rushhour_core::event::{FailureClass, Outcome, ReconnectCause, TurnEnding};
 use rushhour_core::units::Mode;
@@ -141,6 +141,26 @@ fn an_agent_that_never_falls_silent_is_given_up() {
         assert_eq!(class, FailureClass::TurnTimeout);
         assert!(detail.contains("did not fall silent"), "{detail}");
         assert_eq!(turns[0].ending, TurnEnding::Answered, "the answer itself came");
+    }
+}
+
+#[test]
+fn tracks_that_were_not_heard_are_named_where_nothing_was() {
+    let five = ["TR_1", "TR_2", "TR_3", "TR_4", "TR_5"];
+    let five: Vec<_> = five.iter().map(|sid| track(sid, sid, true)).collect();
+    let one_and_music = vec![track("TR_1", "voice", true), track("TR_2", "music", false)];
+    for (audio_tracks, words) in [
+        (one_and_music, "; it also publishes `music`, not listened to; see evaluator.hear"),
+        (five, "; only 4 of its 5 tracks are listened to at a time"),
+        (vec![track("TR_1", "voice", true), track("TR_2", "background_audio", false)], ""),
+    ] {
+        let mut scene = Scene::voice(vec![speaks(&tone(600))]);
+        let agent = participant("agent-1", Some("listening"));
+        scene.updates_participant(700, RemoteParticipant { audio_tracks, ..agent });
+        scene.until(9_000);
+        let (_, class, detail) = scene.failure();
+        assert_eq!(class, FailureClass::AgentMute);
+        assert_eq!(detail, format!("no answer to turn 1 within 5.00s{words}"));
     }
 }
 
