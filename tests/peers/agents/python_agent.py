@@ -238,12 +238,13 @@ class Conversation:
         options = self.options
         if self.ended or self.llm.turns < options.at_turn:
             return
-        if options.end == "kill" and event.new_state == "speaking":
+        killed_in = {"kill": "speaking", "kill_thinking": "thinking"}.get(options.end)
+        if event.new_state == killed_in:
             self.ended = True
             loop = asyncio.get_running_loop()
             loop.call_later(KILLED_AFTER_SECONDS, os.kill, os.getpid(), signal.SIGKILL)
         spoken = event.new_state == "listening" and event.old_state == "speaking"
-        if spoken and (options.end or options.hand_off == "job"):
+        if spoken and not killed_in and (options.end or options.hand_off == "job"):
             self.ended = True
             spawn(self._end())
 

@@ -272,7 +272,7 @@ def run(row, framework, mode, peers, binary):
         text=True,
         timeout=RUN_WITHIN_SECONDS,
     )
-    if row["behaviour"] == "killed":
+    if row["behaviour"].startswith("killed"):
         peers.end_worker(agent)
     sessions = list((folder / "out").glob("*/runs.csv"))
     if len(sessions) != 1:

@@ -50,4 +50,5 @@ pub use reception::{AudioReception, ReceptionStats};
 pub use speech_sound::{JITTER_BUFFER, LONGEST_GAP, SHORTEST_GAP, SpeechCut, SpeechSound};
 pub use talk_spurt::SpeechEdge;
 pub(crate) use track_recorder::TrackRecorder;
+pub(crate) use voice_activity::MAX_TRACKS;
 pub use voice_activity::{DEFAULT_HANGOVER, VoiceActivity};

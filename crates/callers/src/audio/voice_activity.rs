@@ -13,7 +13,7 @@ use rushhour_core::units::{Micros, SessionTime, SoundLevel};
 pub const DEFAULT_HANGOVER: Micros = Micros::from_millis(200);
 
 /// Tracks that are analysed at a time; packets of others are ignored.
-const MAX_TRACKS: usize = 4;
+pub(crate) const MAX_TRACKS: usize = 4;
 
 /// A track without a packet for this long is replaced by a new one.
 const TRACK_TIMEOUT: Micros = Micros::from_secs(2);

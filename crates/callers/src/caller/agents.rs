@@ -3,6 +3,7 @@
 use super::newcomers::Newcomers;
 use super::state_history::StateHistory;
 use super::utterances::Utterances;
+use crate::audio::MAX_TRACKS;
 use crate::participant::{DepartureReason, RemoteAudioTrack, RemoteParticipant};
 use rushhour_core::profile::HearTrack;
 use rushhour_core::units::{Identity, Micros, SessionTime};
@@ -33,6 +34,8 @@ pub struct Agents {
     newcomers: Newcomers,
     /// Whether one has told that it speaks.
     pub(super) tells_speech: bool,
+    /// Those in the room who have spoken or written.
+    heard: Vec<Identity>,
     /// What the agents told that they do, and when.
     pub(super) states: StateHistory,
     /// When a text or audio came from somebody who has not been announced.
@@ -85,6 +88,7 @@ impl Agents {
             hand_offs: 0,
             newcomers: Newcomers::new(),
             tells_speech: false,
+            heard: Vec::new(),
             states: StateHistory::new(),
             unannounced_since: None,
             has_encrypted_texts: false,
@@ -113,7 +117,10 @@ impl Agents {
                 let gone = self.participants.remove(index);
                 if Self::is_main(&gone) {
                     if self.count() > 0 {
-                        self.hand_offs += 1;
+                        // Not where one of two that were there from the start goes, nor one that only listened.
+                        let has_come_later = self.participants[index..].iter().any(Self::is_main);
+                        let was_heard = self.heard.contains(&gone.identity);
+                        self.hand_offs += u32::from(has_come_later && was_heard);
                     } else {
                         let (identity, reason) = (gone.identity, participant.departure);
                         self.departed = Some(DepartedAgent { identity, at, reason });
@@ -122,12 +129,17 @@ impl Agents {
             }
             (None, false) => return RoomChange::None,
         }
-        if participant.connected && Self::is_main(participant) {
+        if !participant.connected {
+            self.heard.retain(|one| *one != participant.identity);
+        } else if Self::is_main(participant) {
             if known.is_none() && self.joined_at.is_some() {
                 self.newcomers.add(participant, at);
             }
             self.newcomers.update(participant, at);
-            self.tells_speech |= participant.agent_state.as_deref() == Some("speaking");
+            if participant.agent_state.as_deref() == Some("speaking") {
+                self.tells_speech = true;
+                self.note_heard(&participant.identity);
+            }
         }
         self.states.note(at, self.activity());
         self.find_voice();
@@ -146,6 +158,25 @@ impl Agents {
             }
             (true, false) => RoomChange::AgentLeft,
             _ => RoomChange::None,
+        }
+    }
+
+    /// An agent spoke or wrote.
+    pub(super) fn note_heard(&mut self, identity: &Identity) {
+        if self.is_known(identity) && !self.heard.contains(identity) {
+            self.heard.push(identity.clone());
+        }
+    }
+
+    /// The agents' voice was heard: that of all who have one, or an avatar that has.
+    pub(super) fn note_voice_heard(&mut self) {
+        let has_voice = |one: &&RemoteParticipant| {
+            one.audio_tracks.iter().any(|track| self.voice.contains(&track.sid))
+        };
+        let speakers = self.all().chain(self.avatars()).filter(has_voice);
+        let agents = speakers.map(|one| one.publishes_for.as_ref().unwrap_or(&one.identity));
+        for agent in agents.cloned().collect::<Vec<_>>() {
+            self.note_heard(&agent);
         }
     }
 
@@ -343,6 +374,27 @@ impl Agents {
         self.audio_tracks().any(|track| track.is_encrypted && self.voice.contains(&track.sid))
     }
 
+    /// Tracks of agents that have a voice, and that are not heard all the same, to be added to why nothing was heard.
+    pub(super) fn unheard_tracks(&self) -> Option<String> {
+        let is_unheard = |track: &&RemoteAudioTrack| {
+            !self.voice.contains(&track.sid) && track.name != BACKGROUND_AUDIO
+        };
+        let names: Vec<String> = self
+            .audio_tracks()
+            .filter(is_unheard)
+            .map(|track| format!("`{}`", track.name))
+            .collect();
+        let voices = self.voice.len();
+        if voices > MAX_TRACKS {
+            Some(format!("only {MAX_TRACKS} of its {voices} tracks are listened to at a time"))
+        } else if voices > 0 && !names.is_empty() {
+            let names = names.join(", ");
+            Some(format!("it also publishes {names}, not listened to; see evaluator.hear"))
+        } else {
+            None
+        }
+    }
+
     /// What is special about these agents, to be added to why a conversation failed.
     pub(super) fn remark(&self, is_voice: bool) -> Option<String> {
         if self.is_encrypted() {
@@ -380,150 +432,4 @@ impl Agents {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn agent(name: &str) -> RemoteParticipant {
-        RemoteParticipant::new(Identity::new(name), true)
-    }
-
-    fn avatar_of(name: &str) -> RemoteParticipant {
-        RemoteParticipant { publishes_for: Some(Identity::new(name)), ..agent("avatar") }
-    }
-
-    fn with_tracks(participant: RemoteParticipant, tracks: &[(&str, bool)]) -> RemoteParticipant {
-        let audio_tracks = tracks.iter().map(|(name, is_microphone)| RemoteAudioTrack {
-            sid: format!("TR_{name}"),
-            name: (*name).to_owned(),
-            is_microphone: *is_microphone,
-            is_encrypted: false,
-        });
-        RemoteParticipant { audio_tracks: audio_tracks.collect(), ..participant }
-    }
-
-    fn gone(participant: RemoteParticipant) -> RemoteParticipant {
-        RemoteParticipant { connected: false, ..participant }
-    }
-
-    fn states(agents: &[(&str, Option<&str>)]) -> Agents {
-        let mut room = Agents::new(HearTrack::Microphone);
-        for (name, state) in agents {
-            let agent_state = state.map(str::to_owned);
-            room.update(&RemoteParticipant { agent_state, ..agent(name) }, SessionTime(0));
-        }
-        room
-    }
-
-    #[test]
-    fn the_first_agent_joins_and_the_last_leaves() {
-        let mut room = Agents::new(HearTrack::Microphone);
-        let guest = RemoteParticipant::new(Identity::new("guest"), false);
-        assert_eq!(room.update(&guest, SessionTime(0)), RoomChange::None);
-        assert_eq!(room.update(&agent("one"), SessionTime(1)), RoomChange::AgentJoined);
-        assert_eq!(room.update(&agent("one"), SessionTime(2)), RoomChange::None);
-        assert_eq!(room.update(&agent("two"), SessionTime(3)), RoomChange::None);
-        assert_eq!(room.update(&gone(agent("one")), SessionTime(4)), RoomChange::None);
-        assert_eq!((room.hand_offs, room.count()), (1, 1), "the second took over");
-        assert_eq!(room.update(&gone(agent("two")), SessionTime(5)), RoomChange::AgentLeft);
-        assert_eq!(room.update(&gone(agent("two")), SessionTime(6)), RoomChange::None);
-        assert_eq!(room.departed.as_ref().map(|departed| departed.at), Some(SessionTime(5)));
-        assert_eq!(room.update(&agent("three"), SessionTime(7)), RoomChange::None);
-        assert_eq!((room.departed.is_none(), room.hand_offs), (true, 2), "another came");
-        assert_eq!(room.joined_at, Some(SessionTime(1)));
-    }
-
-    #[test]
-    fn a_crowd_takes_bounded_memory_and_does_not_push_the_agent_out() {
-        let mut room = Agents::new(HearTrack::Microphone);
-        room.update(&agent("one"), SessionTime(0));
-        for number in 0..1_000 {
-            let guest = RemoteParticipant::new(Identity::new(format!("guest-{number}")), false);
-            assert_eq!(room.update(&guest, SessionTime(1)), RoomChange::None);
-        }
-        assert_eq!((room.participants.len(), room.count()), (MAX_PARTICIPANTS, 1));
-    }
-
-    #[test]
-    fn an_avatar_is_part_of_its_agent_and_does_not_stay_for_it() {
-        let mut room = Agents::new(HearTrack::Microphone);
-        assert_eq!(room.update(&avatar_of("one"), SessionTime(0)), RoomChange::None);
-        assert_eq!(room.update(&agent("one"), SessionTime(1)), RoomChange::AgentJoined);
-        assert!(room.is_agent(&Identity::new("avatar")));
-        assert_eq!((room.count(), room.remark(false)), (1, None));
-        assert_eq!(room.update(&gone(agent("one")), SessionTime(2)), RoomChange::AgentLeft);
-        assert_eq!(room.hand_offs, 0);
-    }
-
-    fn heard(hear: &str, participants: &[RemoteParticipant]) -> Vec<String> {
-        let mut room = Agents::new(HearTrack::from(hear.to_owned()));
-        for participant in participants {
-            room.update(participant, SessionTime(0));
-        }
-        let sids = ["TR_mic", "TR_hum", "TR_face", "TR_guest", "TR_unknown"];
-        let heard = sids.into_iter().filter(|sid| room.is_voice(Some(sid), SessionTime(0)));
-        heard.map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn the_voice_is_the_microphone_of_the_agent_or_of_its_avatar() {
-        let guest = RemoteParticipant::new(Identity::new("guest"), false);
-        let guest = with_tracks(guest, &[("guest", true)]);
-        let speaks = with_tracks(agent("one"), &[("mic", true), ("hum", false)]);
-        let hums = with_tracks(agent("one"), &[("hum", false)]);
-        let face = with_tracks(avatar_of("one"), &[("face", true)]);
-        assert_eq!(heard("microphone", &[guest.clone(), speaks.clone()]), ["TR_mic"]);
-        assert_eq!(heard("all", &[guest.clone(), speaks.clone()]), ["TR_mic", "TR_hum"]);
-        assert_eq!(heard("hum", &[guest.clone(), speaks.clone()]), ["TR_hum"]);
-        assert_eq!(heard("nothing", &[guest.clone(), speaks.clone()]), [] as [&str; 0]);
-        assert_eq!(heard("microphone", &[speaks, face]), ["TR_face"]);
-        assert_eq!(heard("microphone", &[hums]), ["TR_hum"], "its only track");
-        let mut room = Agents::new(HearTrack::Microphone);
-        let background = with_tracks(agent("one"), &[(BACKGROUND_AUDIO, false)]);
-        room.update(&background, SessionTime(0));
-        room.update(&guest, SessionTime(0));
-        assert!(room.is_of_another("TR_guest") && !room.is_of_another("TR_background_audio"));
-        for (sid, is_voice) in
-            [("TR_background_audio", false), ("TR_guest", false), ("TR_of_nobody", true)]
-        {
-            assert_eq!(room.is_voice(Some(sid), SessionTime(0)), is_voice, "{sid}");
-        }
-    }
-
-    #[test]
-    fn an_agent_that_is_never_announced_is_hidden() {
-        let mut room = Agents::new(HearTrack::Microphone);
-        assert_eq!((room.hidden_at(), room.remark(true)), (None, None));
-        assert!(room.is_voice(Some("TR_1"), SessionTime(5)));
-        assert!(room.is_agent(&Identity::new("")));
-        assert_eq!(room.hidden_at(), Some(SessionTime(5) + HIDDEN_AFTER));
-        assert!(room.remark(true).unwrap().contains("hidden"));
-        room.update(&agent("one"), SessionTime(9));
-        assert_eq!(room.hidden_at(), None);
-    }
-
-    #[test]
-    fn encrypted_audio_and_missing_tracks_are_named() {
-        let mut agent = with_tracks(agent("one"), &[("hum", false), ("wind", false)]);
-        let mut room = Agents::new(HearTrack::Microphone);
-        room.update(&agent, SessionTime(0));
-        let remark = room.remark(true).unwrap();
-        assert!(remark.contains("only `hum`, `wind`"), "{remark}");
-        assert_eq!(room.remark(false), None, "in chat nothing is heard");
-        agent.audio_tracks.truncate(1);
-        agent.audio_tracks[0].is_encrypted = true;
-        room.update(&agent, SessionTime(1));
-        assert!(room.is_encrypted());
-        assert!(room.remark(true).unwrap().contains("encrypted end to end"));
-    }
-
-    #[test]
-    fn one_of_several_agents_that_is_busy_makes_all_busy() {
-        assert_eq!(states(&[("one", None)]).activity(), AgentActivity::Open);
-        let room = states(&[("one", Some("listening")), ("two", Some("speaking"))]);
-        assert_eq!((room.activity(), room.is_listening()), (AgentActivity::Speaking, true));
-        let room = states(&[("one", Some("speaking")), ("two", Some("thinking"))]);
-        assert_eq!((room.activity(), room.is_listening()), (AgentActivity::Thinking, false));
-        assert_eq!(states(&[("one", Some("processing"))]).activity(), AgentActivity::Speaking);
-        assert_eq!(room.remark(false).unwrap(), "2 agents are in the room");
-    }
-}
+mod tests;

@@ -126,9 +126,10 @@ pub(super) enum CallerStage {
     },
     Speaking,
     AwaitingAnswer,
-    /// No answer came: the agent's session was asked whether it is still there.
+    /// No answer came: the agent's session was asked whether it is still there, or the server may be about to tell that
+    /// it is not.
     AskingSession {
-        until: SessionTime,
+        asked_at: SessionTime,
     },
     Done,
 }
@@ -243,7 +244,11 @@ impl Caller {
         let was_thinking = self.agents.activity() == AgentActivity::Thinking;
         let hand_offs = self.agents.hand_offs;
         let change = self.agents.update(participant, at);
-        if self.agents.hand_offs > hand_offs {
+        if participant.connected && self.agents.is_agent(&participant.identity) {
+            self.turn_state.agent_told(at);
+        }
+        let is_gone = !participant.connected && self.agents.count() > 0;
+        if is_gone || self.agents.hand_offs > hand_offs {
             let Self { utterances, agents, .. } = self;
             utterances.close_streams_of_others(at, |identity| agents.is_agent(identity));
         }

@@ -9,23 +9,19 @@ use super::open_turn::{AnswerProgress, OpenTurn};
 use super::prepared_script::{PreparedTurn, TurnContent};
 use super::turn_state::AgentSigns;
 use super::utterances::CHAT_TOPIC;
-use crate::data::SessionQuestion;
 use crate::engine::{NextTick, ParticipantHandle};
 use crate::participant::SendOutcome;
 use rushhour_core::evaluator::UpdateKind;
-use rushhour_core::event::{
-    ConversationEnd, FailureClass, KeyWords, TranscriptionErrors, Turn, TurnEnding,
-};
+use rushhour_core::event::{FailureClass, KeyWords, TranscriptionErrors, Turn, TurnEnding};
 use rushhour_core::units::{Micros, SessionTime};
 
 /// A track that has sent nothing for this long, not even silence, has stopped.
 const MAX_PACKET_GAP: Micros = Micros::from_secs(2);
-/// How long the agent's session has to answer a request.
-const SESSION_TIMEOUT: Micros = Micros::from_secs(2);
 
 impl Caller {
     /// Moves on through the stages, as far as possible now.
     pub(super) fn advance(&mut self, now: SessionTime, handle: &mut dyn ParticipantHandle) {
+        self.give_up_open_streams(now);
         loop {
             let before = self.stage;
             self.step(now, handle);
@@ -95,9 +91,9 @@ impl Caller {
                     self.agent_joined(now);
                 }
             }
-            CallerStage::AskingSession { until } => {
-                if now >= until || self.session_probe.has_answered() {
-                    self.no_answer(handle);
+            CallerStage::AskingSession { asked_at } => {
+                if now >= self.gives_session_up_at(asked_at, now) {
+                    self.no_answer(Some(asked_at), handle);
                 }
             }
             CallerStage::JoiningUntil(_) | CallerStage::Speaking | CallerStage::Done => {}
@@ -125,7 +121,9 @@ impl Caller {
             CallerStage::AwaitingAgent => {
                 self.agents.hidden_at().map_or(NextTick::OnEvent, NextTick::At)
             }
-            CallerStage::AskingSession { until } => NextTick::At(until),
+            CallerStage::AskingSession { asked_at } => {
+                NextTick::At(self.gives_session_up_at(asked_at, now))
+            }
             CallerStage::AwaitingReady { until, stateless_at } => {
                 NextTick::At(until.min(stateless_at))
             }
@@ -234,7 +232,8 @@ impl Caller {
         self.close_turn(is_silent);
         self.has_whole_answer = false;
         self.summary.several_agents |= self.agents.count() > 1;
-        let turn = OpenTurn::new(index, handle.now());
+        let mut turn = OpenTurn::new(index, handle.now());
+        turn.interrupts = !is_silent;
         self.outages.forget_past();
         match (&prompt.content, &mut self.voice) {
             (TurnContent::Text(text), _) => {
@@ -284,7 +283,7 @@ impl Caller {
     }
 
     /// The agent's state as the end of a sentence, if it tells one.
-    fn state_words(&self) -> String {
+    pub(super) fn state_words(&self) -> String {
         self.agents.state().map_or_else(String::new, |state| format!("; its state: {state}"))
     }
 
@@ -353,51 +352,6 @@ impl Caller {
         }
     }
 
-    /// No answer came in time. Where the agent's session can be asked, it first says whether it is still there.
-    fn ask_for_an_answer(&mut self, now: SessionTime, handle: &mut dyn ParticipantHandle) {
-        // After an outage, silence says nothing of the session.
-        let may_ask = !self.outages.may_have_caused(SessionTime::START, now);
-        if may_ask && self.session_probe.ask() {
-            Self::ask_session(SessionQuestion::Ping, handle);
-            self.stage = CallerStage::AskingSession { until: now + SESSION_TIMEOUT };
-        } else {
-            self.no_answer(handle);
-        }
-    }
-
-    fn no_answer(&mut self, handle: &mut dyn ParticipantHandle) {
-        let now = handle.now();
-        let went_on = self.find_answer() == AnswerProgress::Resumed;
-        let class =
-            if self.was_heard { FailureClass::TurnTimeout } else { FailureClass::AgentMute };
-        let Some(turn) = &self.turn else { return };
-        let within = self.within_of(turn.index);
-        let number = self.config.script.number_of(turn.index);
-        let mut detail = format!("no answer to turn {number} within {within}");
-        let has_resumed = turn.interruption.is_some_and(|one| one.resumed);
-        let is_ignored = self.is_interruption_ignored(turn);
-        if self.session_probe.is_gone() {
-            self.summary.ended = ConversationEnd::SessionClosed;
-            detail.push_str("; its session was closed while the participant stayed in the room");
-        } else if self.signs(now).has_stopped_sending {
-            detail.push_str("; its track sends nothing any more, not even silence");
-        } else if has_resumed {
-            detail.push_str("; it took the interruption for none, and went on with its sentence");
-        } else if went_on && turn.index == 0 {
-            detail.push_str("; what it said then had begun before the turn, as a greeting does");
-        } else if is_ignored {
-            detail.push_str("; it did not yield to the interruption");
-        } else if turn.has_only_sounds_of_thinking(&self.utterances, &self.agents) {
-            detail.push_str("; what was heard of it came while it told `thinking`");
-        } else if matches!(
-            self.agents.activity(),
-            AgentActivity::Thinking | AgentActivity::Speaking
-        ) {
-            detail.push_str(&self.state_words());
-        }
-        self.fail_turn(class, detail, handle);
-    }
-
     /// Reports the open turn, if any, as answered. `is_done` tells whether the agent had finished.
     pub(super) fn close_turn(&mut self, is_done: bool) {
         self.find_answer();
@@ -407,16 +361,21 @@ impl Caller {
         self.rules.last_said_at = turn.said_at;
         let prompt = self.config.script.turn(turn.index).filter(|_| !takes_over);
         let expect = prompt.and_then(|prompt| prompt.expect.as_ref());
-        let text = turn.said_at.map(|said| self.utterances.text_since(said)).unwrap_or_default();
         // An agent that never writes a transcript cannot be compared with anything.
         let expect = expect.filter(|_| self.voice.is_none() || !self.utterances.is_empty());
-        let ending = match turn.answer_began {
-            None => TurnEnding::Early,
-            Some(_) if expect.is_none_or(|expect| expect.is_match(&text)) => TurnEnding::Answered,
-            Some(_) => TurnEnding::Unexpected,
+        let is_early = turn.answer_began.is_none();
+        let matches = expect.map(|expect| {
+            // The words of one that answers too early may begin before the caller's turn is over.
+            let since = if is_early { Some(turn.began) } else { turn.said_at };
+            expect.is_match(&since.map(|at| self.utterances.text_since(at)).unwrap_or_default())
+        });
+        let ending = match matches {
+            _ if is_early => TurnEnding::Early,
+            Some(false) => TurnEnding::Unexpected,
+            Some(true) | None => TurnEnding::Answered,
         };
-        if expect.is_some() {
-            self.compared(ending != TurnEnding::Unexpected);
+        if let Some(matches) = matches {
+            self.compared(matches);
         }
         let last_active = match &self.voice {
             Some(_) => turn.answer_ended,
@@ -438,7 +397,7 @@ impl Caller {
     }
 
     /// How long the answer to a turn may take to begin.
-    fn within_of(&self, index: usize) -> Micros {
+    pub(super) fn within_of(&self, index: usize) -> Micros {
         self.config.script.turn(index).map_or(Micros::ZERO, |prompt| prompt.within)
     }
 

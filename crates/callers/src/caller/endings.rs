@@ -75,10 +75,10 @@ impl Caller {
         }
     }
 
-    /// When the agent was last heard or read, or at least sent silence.
+    /// When the agent was last heard or read, told something of itself, or at least sent silence.
     pub(super) fn last_sign_of_life(&self) -> SessionTime {
         let packet = self.voice.as_ref().and_then(|voice| voice.last_packet_at);
-        self.turn_state.last_activity().max(packet.unwrap_or(SessionTime::START))
+        self.turn_state.last_sign().max(packet.unwrap_or(SessionTime::START))
     }
 
     /// Whether the agent is in the middle of a sentence, as far as it says.
@@ -175,13 +175,18 @@ impl Caller {
             return Outcome::failed(class, detail);
         }
         self.summary.ended = ConversationEnd::RoomDeleted;
-        let by = match self.agents.count() {
-            0 => "before an agent was in it",
-            _ => "with the agent in it: by the agent or by somebody else, not by Rushhour",
-        };
+        let moment = self.moment();
+        if self.agents.count() == 0 && !self.was_heard {
+            let detail = format!(
+                "the room was deleted during the conversation, {moment}, before an agent was in it"
+            );
+            return Outcome::failed(FailureClass::RoomFailed, detail);
+        }
+        // The ready-made tools for ending a call do so, and in chat nothing else is seen of them.
         let detail =
-            format!("the room was deleted during the conversation, {}, {by}", self.moment());
-        Outcome::failed(FailureClass::RoomFailed, detail)
+            format!("the agent, or somebody else but not Rushhour, deleted the room {moment}");
+        let (class, detail) = self.excused(FailureClass::AgentLeft, detail.into(), at);
+        Outcome::failed(class, detail)
     }
 
     /// The conversation is over as the script has it.
@@ -225,7 +230,15 @@ impl Caller {
             if class == FailureClass::TurnTimeout {
                 detail = format!("{detail}{}", self.sound_words()).into();
             }
-            if let Some(remark) = self.agents.remark(self.voice.is_some()) {
+            let heard_nothing =
+                matches!(class, FailureClass::TurnTimeout | FailureClass::AgentMute);
+            let unheard = self.agents.unheard_tracks();
+            for remark in self
+                .agents
+                .remark(self.voice.is_some())
+                .into_iter()
+                .chain(unheard.filter(|_| heard_nothing && self.voice.is_some()))
+            {
                 detail = format!("{detail}; {remark}").into();
             }
             self.outcome = Some(Outcome::failed(class, detail));

@@ -6,8 +6,8 @@ use super::open_turn::AnswerProgress;
 use super::utterances::TRANSCRIBED_TRACK;
 use crate::audio::SpeechEdge;
 use crate::data::{
-    AGENT_SESSION_TOPIC, DataEvent, SessionQuestion, SessionReport, decode_model_usage,
-    decode_turn_metrics,
+    AGENT_SESSION_TOPIC, DataEvent, SessionQuestion, SessionReport, decode_item_metrics,
+    decode_model_usage,
 };
 use crate::engine::ParticipantHandle;
 use crate::participant::AudioPacket;
@@ -58,9 +58,12 @@ impl Caller {
             if let DataEvent::TextStreamOpened { sender, .. }
             | DataEvent::TextReceived { sender, .. }
             | DataEvent::SegmentTranscribed { sender, .. } = event
-                && sender.as_str().is_empty()
             {
-                agents.note_unannounced(at);
+                if sender.as_str().is_empty() {
+                    agents.note_unannounced(at);
+                } else {
+                    agents.note_heard(sender);
+                }
             }
             if self.voice.is_none()
                 && matches!(
@@ -76,12 +79,22 @@ impl Caller {
         }
     }
 
+    /// In chat, a stream of which nothing came for so long that the agent is taken to be silent has lost its end: what it
+    /// holds is all of the text. In voice the sound tells, and a sentence that pauses may go on.
+    pub(super) fn give_up_open_streams(&mut self, now: SessionTime) {
+        if self.voice.is_none() && self.utterances.is_writing() && self.silent_since(now).is_some()
+        {
+            self.utterances.give_up_open_streams(self.turn_state.last_activity());
+        }
+    }
+
     fn handle_session_message(
         &mut self,
         bytes: &[u8],
         at: SessionTime,
         handle: &mut dyn ParticipantHandle,
     ) {
+        self.turn_state.agent_told(at);
         let report = SessionReport::decode(bytes);
         self.session_probe.note_message(report == Some(SessionReport::Pong));
         if let Some(SessionReport::RtcStats(stats)) = &report {
@@ -95,8 +108,11 @@ impl Caller {
             self.turn_state.agent_active(at);
         }
         self.model_usage = decode_model_usage(bytes).or(self.model_usage);
-        if let (Some(parts), Some(turn)) = (decode_turn_metrics(bytes), &mut self.turn) {
-            turn.add_parts(parts);
+        if let Some(item) = decode_item_metrics(bytes) {
+            self.find_answer();
+            if let Some(turn) = &mut self.turn {
+                turn.add_parts(item);
+            }
         }
     }
 
@@ -185,6 +201,7 @@ impl Caller {
     fn agent_began_to_speak(&mut self, at: SessionTime) {
         self.recorder.agent_began(at);
         self.turn_state.agent_active(at);
+        self.agents.note_voice_heard();
         if let Some(voice) = &mut self.voice {
             voice.speaking_since = Some(at);
             voice.unjudged_sound = Some((at, None));

@@ -4,10 +4,10 @@
 //! `agents` knows who the agent is and what is its voice, `state_history` when it thought and spoke, `turn_state` whether
 //! it has finished, `tool_calls` whether a tool holds its answer back, `utterances` what it wrote, `caller_transcript`
 //! what it understood of the caller, `open_turn` the turn in progress. `hearing` takes in what it says, `unannounced`
-//! keeps what comes too early for that, `conversation` moves from stage to stage, `endings` says how it ended, `outages`
-//! when the caller's own connection was away, `rtc_stats_request` when the agent is asked for what its WebRTC stack
-//! counts, `conversation_recorder` keeps what was said where it is recorded, and `leave_outcome` what the room and the
-//! server had to do with it.
+//! keeps what comes too early for that, `conversation` moves from stage to stage, `unanswered` says why no answer came,
+//! `endings` how it ended, `outages` when the caller's own connection was away, `rtc_stats_request` when the agent is
+//! asked for what its WebRTC stack counts, `conversation_recorder` keeps what was said where it is recorded, and
+//! `leave_outcome` what the room and the server had to do with it.
 
 mod agents;
 #[expect(clippy::module_inception, reason = "the file is named after the type that it holds")]
@@ -34,6 +34,7 @@ mod tests;
 mod tool_calls;
 mod turn_state;
 mod unannounced;
+mod unanswered;
 mod utterances;
 
 pub use agents::{Agents, RoomChange};

@@ -3,6 +3,7 @@
 use super::agents::Agents;
 use super::prepared_script::{PreparedTurn, TurnContent};
 use super::utterances::{TEXT_SLACK, Utterance, Utterances};
+use crate::data::{ItemMetrics, MeasuredItem};
 use rushhour_core::event::{Turn, TurnEnding, TurnParts, TurnTaking};
 use rushhour_core::units::{Micros, SessionTime};
 
@@ -16,6 +17,8 @@ pub(super) struct OpenTurn {
     pub(super) index: usize,
     /// When the caller began.
     pub(super) began: SessionTime,
+    /// Whether the agent had not finished when the caller began.
+    pub(super) interrupts: bool,
     /// The interruption, if the agent was speaking when the caller began.
     pub(super) interruption: Option<Interruption>,
     /// In voice, when the caller's first audible frame was sent.
@@ -268,7 +271,17 @@ impl OpenTurn {
     }
 
     /// Adds latencies that the agent reported; the first report of each counts.
-    pub(super) fn add_parts(&mut self, reported: TurnParts) {
+    ///
+    /// Those of an answer come when it is over. Of a turn that interrupted one, the first are those of that.
+    pub(super) fn add_parts(&mut self, ItemMetrics { parts: reported, of }: ItemMetrics) {
+        let is_before = match of {
+            MeasuredItem::Heard => false,
+            MeasuredItem::Answer => self.answer_began.is_none(),
+            MeasuredItem::InterruptedAnswer => true,
+        };
+        if self.interrupts && is_before {
+            return;
+        }
         let known = &mut self.parts;
         known.transcription = known.transcription.or(reported.transcription);
         known.end_of_turn = known.end_of_turn.or(reported.end_of_turn);

@@ -22,12 +22,24 @@ pub(super) struct AgentSigns {
 #[derive(Debug, Default)]
 pub(super) struct TurnState {
     last_activity: SessionTime,
+    /// When one last told anything: a state, or a report of its session.
+    last_told: SessionTime,
 }
 
 impl TurnState {
     /// Notes that an agent spoke or wrote.
     pub(super) fn agent_active(&mut self, at: SessionTime) {
         self.last_activity = self.last_activity.max(at);
+    }
+
+    /// Notes that an agent told something of itself.
+    pub(super) fn agent_told(&mut self, at: SessionTime) {
+        self.last_told = self.last_told.max(at);
+    }
+
+    /// When an agent last spoke, wrote or told anything.
+    pub(super) fn last_sign(&self) -> SessionTime {
+        self.last_activity.max(self.last_told)
     }
 
     /// When an agent last spoke or wrote.

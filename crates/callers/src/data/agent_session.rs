@@ -21,12 +21,27 @@ const MAX_AUDIO_SECS: f64 = 1e6;
 
 /// Encodes the message that an answer was added to the conversation, with its latencies.
 pub fn encode_turn_metrics(id: &str, text: &str, latencies: &TurnParts) -> Vec<u8> {
+    encode_item_metrics(id, text, latencies, MeasuredItem::Answer)
+}
+
+/// The same for any message.
+pub(crate) fn encode_item_metrics(
+    id: &str,
+    text: &str,
+    latencies: &TurnParts,
+    of: MeasuredItem,
+) -> Vec<u8> {
     use proto::chat_message::{ChatContent, chat_content::Payload};
     let seconds = |latency: Option<Micros>| latency.map(Micros::as_secs_f64);
+    let role = match of {
+        MeasuredItem::Heard => proto::ChatRole::User,
+        MeasuredItem::Answer | MeasuredItem::InterruptedAnswer => proto::ChatRole::Assistant,
+    };
     let message = proto::ChatMessage {
         id: id.to_owned(),
-        role: proto::ChatRole::Assistant.into(),
+        role: role.into(),
         content: vec![ChatContent { payload: Some(Payload::Text(text.to_owned())) }],
+        interrupted: of == MeasuredItem::InterruptedAnswer,
         metrics: Some(proto::MetricsReport {
             transcription_delay: seconds(latencies.transcription),
             end_of_turn_delay: seconds(latencies.end_of_turn),
@@ -41,22 +56,52 @@ pub fn encode_turn_metrics(id: &str, text: &str, latencies: &TurnParts) -> Vec<u
     encode(Event::ConversationItemAdded(ConversationItemAdded { item }))
 }
 
-/// Decodes the latencies of an answer; `None` if the message is malformed or holds none.
-pub fn decode_turn_metrics(bytes: &[u8]) -> Option<TurnParts> {
+/// A message that was added to the conversation, with the latencies that the agent reports for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ItemMetrics {
+    /// The latencies.
+    pub(crate) parts: TurnParts,
+    /// Whose they are.
+    pub(crate) of: MeasuredItem,
+}
+
+/// Whose message latencies belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MeasuredItem {
+    /// What the agent heard of the caller.
+    Heard,
+    /// What the agent answered.
+    Answer,
+    /// What the agent had answered until it was interrupted.
+    InterruptedAnswer,
+}
+
+/// Decodes the latencies of a message of the conversation; `None` if the message is malformed or holds none.
+pub(crate) fn decode_item_metrics(bytes: &[u8]) -> Option<ItemMetrics> {
     let Event::ConversationItemAdded(added) = decode(bytes)? else { return None };
     let Item::Message(message) = added.item?.item? else { return None };
+    let of = match (message.role(), message.interrupted) {
+        (proto::ChatRole::User, _) => MeasuredItem::Heard,
+        (_, false) => MeasuredItem::Answer,
+        (_, true) => MeasuredItem::InterruptedAnswer,
+    };
     let metrics = message.metrics?;
     let micros = |seconds: Option<f64>| {
         seconds.filter(|s| (0.0..MAX_LATENCY_SECS).contains(s)).map(Micros::from_secs_f64)
     };
-    let latencies = TurnParts {
+    let parts = TurnParts {
         transcription: micros(metrics.transcription_delay),
         end_of_turn: micros(metrics.end_of_turn_delay),
         llm_first_token: micros(metrics.llm_node_ttft),
         tts_first_byte: micros(metrics.tts_node_ttfb),
         end_to_end: micros(metrics.e2e_latency),
     };
-    (latencies != TurnParts::default()).then_some(latencies)
+    (parts != TurnParts::default()).then_some(ItemMetrics { parts, of })
+}
+
+/// Decodes the latencies of an answer; `None` if the message is malformed or holds none.
+pub fn decode_turn_metrics(bytes: &[u8]) -> Option<TurnParts> {
+    Some(decode_item_metrics(bytes)?.parts)
 }
 
 /// Encodes the message of what the models have used since the session began.
@@ -169,6 +214,11 @@ mod tests {
             decode_turn_metrics(&encode_turn_metrics("item-1", "Hello.", &latencies)),
             Some(latencies)
         );
+        use MeasuredItem::{Answer, Heard, InterruptedAnswer};
+        for of in [Heard, Answer, InterruptedAnswer] {
+            let bytes = encode_item_metrics("item-1", "Hello.", &latencies, of);
+            assert_eq!(decode_item_metrics(&bytes), Some(ItemMetrics { parts: latencies, of }));
+        }
         let none = TurnParts::default();
         assert_eq!(decode_turn_metrics(&encode_turn_metrics("item-1", "Hello.", &none)), None);
     }

@@ -17,8 +17,11 @@ mod session_request;
 
 pub(crate) use agent_session::decode_model_usage;
 #[cfg(test)]
+pub(crate) use agent_session::encode_item_metrics;
+#[cfg(test)]
 pub(crate) use agent_session::encode_model_usage;
 pub use agent_session::{AGENT_SESSION_TOPIC, decode_turn_metrics, encode_turn_metrics};
+pub(crate) use agent_session::{ItemMetrics, MeasuredItem, decode_item_metrics};
 pub use data_event::DataEvent;
 pub use receiver::DataReceiver;
 pub use rpc::RpcFailure;

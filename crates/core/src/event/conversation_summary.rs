@@ -24,7 +24,7 @@ pub enum ConversationEnd {
     ProcessGone,
     /// Somebody removed the agent from the room.
     Removed,
-    /// The agent's session was closed while its participant stayed.
+    /// The agent's session did not answer while its participant stayed: it was closed, or hung.
     SessionClosed,
     /// The room was deleted after the agent's last answer, by the agent as far as one can tell.
     RoomDeletedByAgent,
@@ -49,7 +49,7 @@ impl ConversationEnd {
             Self::HungUpEarly => "hung up early by the agent",
             Self::ProcessGone => "the agent's process gone",
             Self::Removed => "the agent removed from the room",
-            Self::SessionClosed => "the agent's session closed",
+            Self::SessionClosed => "the agent's session closed or hung",
             Self::RoomDeletedByAgent => "room deleted by the agent after its last answer",
             Self::RoomDeleted => "room deleted early, by the agent or somebody else",
             Self::Encrypted => "audio encrypted end to end",
@@ -74,7 +74,7 @@ pub struct ConversationSummary {
     /// Whether several agents were in the room when a turn began: each of them may answer it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub several_agents: bool,
-    /// Turns that were said again because the agent's session had not begun.
+    /// Turns that were said again because nobody heard them: the agent's session had not begun, it greeted, or it handed over.
     #[serde(default, skip_serializing_if = "is_default")]
     pub unheard_turns: u32,
     /// Interruptions to which the agent did not yield, or after which it went on.

@@ -196,12 +196,13 @@ class Conversation {
     note('state', { state: newState });
     const { options } = this;
     if (this.ended || this.llm.turns < options.at_turn) return;
-    if (options.end === 'kill' && newState === 'speaking') {
+    const killedIn = { kill: 'speaking', kill_thinking: 'thinking' }[options.end];
+    if (newState === killedIn) {
       this.ended = true;
       setTimeout(() => process.kill(process.pid, 'SIGKILL'), 1000 * KILLED_AFTER_SECONDS);
     }
     const spoken = newState === 'listening' && oldState === 'speaking';
-    if (spoken && (options.end || options.hand_off === 'job')) {
+    if (spoken && !killedIn && (options.end || options.hand_off === 'job')) {
       this.ended = true;
       this.#end();
     }

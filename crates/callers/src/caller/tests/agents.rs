@@ -460,8 +460,8 @@ fn a_room_that_is_deleted_before_the_last_answer_is_no_conversation() {
     early.answers(1_200, "SG_1", "Goodbye.");
     early.left(1_400, deleted());
     let (turns, class, detail) = early.failure();
-    assert_eq!((turns[0].ending, class), (TurnEnding::Answered, FailureClass::RoomFailed));
-    assert!(detail.contains("after turn 1 of 2, with the agent in it"), "{detail}");
+    assert_eq!((turns[0].ending, class), (TurnEnding::Answered, FailureClass::AgentLeft));
+    assert!(detail.ends_with("deleted the room after turn 1 of 2"), "{detail}");
 
     let mut writing = Scene::chat(vec![writes("One.")]);
     writing.until(1_120);
@@ -469,7 +469,7 @@ fn a_room_that_is_deleted_before_the_last_answer_is_no_conversation() {
     writing.chunk(1_220, "a", "I am");
     writing.left(1_400, deleted());
     let (turns, class, _) = writing.failure();
-    assert_eq!((turns[0].ending, class), (TurnEnding::BrokenOff, FailureClass::RoomFailed));
+    assert_eq!((turns[0].ending, class), (TurnEnding::BrokenOff, FailureClass::AgentLeft));
 
     let mut hung_up = Scene::chat(vec![writes("One."), writes("Two.")]);
     hung_up.until(1_120);

@@ -124,6 +124,31 @@ fn the_answer_is_the_text_that_matches_the_expectation() {
 }
 
 #[test]
+fn an_answer_whose_stream_is_never_closed_is_over_once_nothing_more_comes() {
+    for expect in [None, Some(expression("^A table it is"))] {
+        let first = PreparedTurn { expect, ..writes("One.") };
+        let mut scene = Scene::chat(vec![first, writes("Two.")]);
+        scene.until(1_120);
+        scene.opens(1_200, "agent-1", "a", "SG_1");
+        scene.chunk(1_300, "a", "A table ");
+        scene.chunk(3_300, "a", "it is.");
+        scene.until(8_780);
+        assert_eq!(scene.handle.take_log(), ["lk.chat: One."], "more may come for 5 s");
+        scene.until(8_820);
+        assert_eq!(scene.handle.take_log(), ["lk.chat: Two."]);
+        let done = Some(at(3_300));
+        assert_eq!(scene.turns(), [Turn { done, ..turn(1, 1_120, 1_300, 3_300) }]);
+
+        // The stream that has lost its end delays no turn after it.
+        scene.answers(8_900, "SG_2", "Yes.");
+        scene.until(9_600);
+        let (turns, outcome, _) = scene.end();
+        assert_eq!((turns[0].ending, turns[0].last), (TurnEnding::Answered, Some(at(9_000))));
+        assert!(matches!(outcome, Outcome::Completed { .. }), "{outcome:?}");
+    }
+}
+
+#[test]
 fn a_greeting_comes_first_and_is_not_an_answer() {
     let greeting = |expect| PreparedScript {
         greeting: Some(PreparedGreeting {

@@ -1,9 +1,9 @@
 //! Conversations that fail: the class, the detail and the ending of each turn.
 
 use super::super::prepared_script::PreparedScript;
-use super::scene::{Scene, at, script, writes};
+use super::scene::{Scene, at, participant, script, speaks, tone, track, writes};
 use crate::engine::{ConnectError, LeaveReason};
-use crate::participant::{DisconnectError, ParticipantError};
+use crate::participant::{DisconnectError, ParticipantError, RemoteParticipant};
 use rushhour_core::evaluator::UpdateKind;
 use rushhour_core::event::{FailureClass, Outcome, ReconnectCause, TurnEnding};
 use rushhour_core::units::Mode;
@@ -144,6 +144,26 @@ fn an_agent_that_never_falls_silent_is_given_up() {
     }
 }
 
+#[test]
+fn tracks_that_were_not_heard_are_named_where_nothing_was() {
+    let five = ["TR_1", "TR_2", "TR_3", "TR_4", "TR_5"];
+    let five: Vec<_> = five.iter().map(|sid| track(sid, sid, true)).collect();
+    let one_and_music = vec![track("TR_1", "voice", true), track("TR_2", "music", false)];
+    for (audio_tracks, words) in [
+        (one_and_music, "; it also publishes `music`, not listened to; see evaluator.hear"),
+        (five, "; only 4 of its 5 tracks are listened to at a time"),
+        (vec![track("TR_1", "voice", true), track("TR_2", "background_audio", false)], ""),
+    ] {
+        let mut scene = Scene::voice(vec![speaks(&tone(600))]);
+        let agent = participant("agent-1", Some("listening"));
+        scene.updates_participant(700, RemoteParticipant { audio_tracks, ..agent });
+        scene.until(9_000);
+        let (_, class, detail) = scene.failure();
+        assert_eq!(class, FailureClass::AgentMute);
+        assert_eq!(detail, format!("no answer to turn 1 within 5.00s{words}"));
+    }
+}
+
 fn refused(status: u16) -> LeaveReason {
     LeaveReason::JoinFailed(ConnectError::Refused { status, message: "no".into() })
 }
@@ -179,8 +199,8 @@ fn each_reason_to_leave_has_its_failure_class() {
         ),
         (
             || LeaveReason::Disconnected(DisconnectError::RoomDeleted),
-            FailureClass::RoomFailed,
-            "deleted during",
+            FailureClass::AgentLeft,
+            "the agent, or somebody else but not Rushhour, deleted the room in turn 1 of 1",
         ),
         (
             || {
@@ -216,6 +236,15 @@ fn each_reason_to_leave_has_its_failure_class() {
         assert!(detail.contains(part), "{detail}");
         assert_eq!(turns[0].ending, TurnEnding::BrokenOff);
     }
+}
+
+#[test]
+fn a_room_that_is_deleted_before_an_agent_came_is_not_the_agents_fault() {
+    let mut scene = Scene::alone(Mode::Chat, one_turn());
+    scene.left(900, LeaveReason::Disconnected(DisconnectError::RoomDeleted));
+    let (turns, class, detail) = scene.failure();
+    assert_eq!((turns.len(), class), (0, FailureClass::RoomFailed));
+    assert!(detail.contains("before an agent was in it"), "{detail}");
 }
 
 #[test]

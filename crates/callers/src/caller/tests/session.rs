@@ -1,9 +1,14 @@
 //! What an agent tells beside its words: its session's reports and answers, and texts in older forms or with holes.
 
 use super::super::prepared_script::PreparedTurn;
-use super::scene::{Scene, at, expression, writes};
-use crate::data::{AGENT_SESSION_TOPIC, DataEvent, encode_turn_metrics, session_messages};
-use rushhour_core::event::{FailureClass, Outcome, TurnEnding, TurnParts};
+use super::scene::{Scene, at, expression, participant, speaks, tone, track, writes};
+use crate::data::{
+    AGENT_SESSION_TOPIC, DataEvent, MeasuredItem, encode_item_metrics, encode_turn_metrics,
+    session_messages,
+};
+use crate::participant::{DepartureReason, RemoteParticipant};
+use rushhour_core::evaluator::UpdateKind;
+use rushhour_core::event::{ConversationEnd, FailureClass, Outcome, TurnEnding, TurnParts};
 use rushhour_core::units::{Identity, Micros};
 
 #[test]
@@ -28,11 +33,96 @@ fn a_session_that_was_closed_is_told_from_a_slow_one() {
         if is_there {
             sends(&mut scene, 6_920, session_messages::pong());
         }
-        scene.until(9_000);
-        let (turns, class, detail) = scene.failure();
-        assert_eq!((turns[1].ending, class), (TurnEnding::TimedOut, FailureClass::TurnTimeout));
-        assert_eq!(detail.contains("its session was closed"), !is_there, "{detail}");
+        scene.until(6_980);
+        assert_eq!(scene.handle.has_left, is_there);
+        // The server may have to tell first that it has lost the agent.
+        scene.until(26_300);
+        assert_eq!(scene.handle.has_left, is_there);
+        scene.until(26_340);
+        let summary = scene.updates();
+        let ended = summary.iter().find_map(|(_, kind)| match kind {
+            UpdateKind::Conversation(summary) => Some(summary.ended),
+            _ => None,
+        });
+        assert_eq!(ended, (!is_there).then_some(ConversationEnd::SessionClosed));
+        let Some((_, UpdateKind::Ended { outcome: Outcome::Failed { class, detail }, .. })) =
+            summary.last()
+        else {
+            panic!("{summary:?}")
+        };
+        assert_eq!(*class, FailureClass::TurnTimeout);
+        let unanswered = "its session did not answer within 19.5s while";
+        assert_eq!(detail.to_string().contains(unanswered), !is_there, "{detail}");
     }
+}
+
+#[test]
+fn a_process_that_is_killed_while_it_thinks_is_told_from_a_closed_session() {
+    let mut scene = Scene::chat(vec![writes("One."), writes("Two.")]);
+    scene.until(1_120);
+    scene.answers(1_200, "SG_1", "Yes.");
+    sends(&mut scene, 1_310, session_messages::framework("python"));
+    scene.agent(1_900, Some("thinking"));
+    scene.until(22_900);
+    assert_eq!(scene.handle.take_log().last().unwrap(), "lk.agent.session: a request");
+    assert!(!scene.handle.has_left, "it says nothing since 1.9 s; the server loses it 22 s later");
+    scene.agent_goes(23_000, DepartureReason::Lost);
+    scene.until(28_100);
+    let (turns, class, detail) = scene.failure();
+    assert_eq!((turns[1].ending, class), (TurnEnding::BrokenOff, FailureClass::AgentLeft));
+    assert!(detail.contains("process is gone in turn 2 of 2"), "{detail}");
+    assert!(detail.contains("last active 21.1s before"), "{detail}");
+}
+
+#[test]
+fn an_agent_whose_track_stops_while_it_thinks_is_dead_only_if_the_server_says_so() {
+    for is_lost in [true, false] {
+        let mut scene = Scene::voice(vec![speaks(&tone(600))]);
+        let audio_tracks = vec![track("TR_1", "voice", true)];
+        let thinks = participant("agent-1", Some("thinking"));
+        scene.updates_participant(2_390, RemoteParticipant { audio_tracks, ..thinks });
+        scene.agent_stops_sending(3_000);
+        scene.until(24_900);
+        assert!(!scene.handle.has_left, "its last packet came at 3 s");
+        if is_lost {
+            scene.agent_goes(25_000, DepartureReason::Lost);
+        }
+        scene.until(30_100);
+        let (turns, class, detail) = scene.failure();
+        let (ending, expected, words) = if is_lost {
+            (TurnEnding::BrokenOff, FailureClass::AgentLeft, "process is gone in turn 1 of 1")
+        } else {
+            (TurnEnding::TimedOut, FailureClass::AgentMute, "its track sends nothing any more")
+        };
+        assert_eq!((turns[0].ending, class), (ending, expected));
+        assert!(detail.contains(words), "{detail}");
+    }
+}
+
+#[test]
+fn latencies_of_an_interrupted_answer_are_not_those_of_the_turn_that_interrupted_it() {
+    let interrupts = PreparedTurn { interrupt: Some(Micros::from_millis(300)), ..writes("Stop!") };
+    let mut scene = Scene::chat(vec![writes("One."), interrupts]);
+    scene.until(1_120);
+    scene.opens(1_300, "agent-1", "SG_1", "SG_1");
+    scene.chunk(1_340, "SG_1", "A long story.");
+    scene.until(1_660);
+    let llm = |millis| TurnParts {
+        llm_first_token: Some(Micros::from_millis(millis)),
+        ..TurnParts::default()
+    };
+    let item = |parts, of| encode_item_metrics("id", "Words.", &parts, of);
+    // Of one that was cut short, and of one that could not be interrupted.
+    sends(&mut scene, 1_700, item(llm(900), MeasuredItem::InterruptedAnswer));
+    sends(&mut scene, 1_710, item(llm(901), MeasuredItem::Answer));
+    scene.closes(1_720, "SG_1");
+    let heard = TurnParts { transcription: Some(Micros::from_millis(50)), ..TurnParts::default() };
+    sends(&mut scene, 1_780, item(heard, MeasuredItem::Heard));
+    scene.answers(1_800, "SG_2", "I have stopped.");
+    sends(&mut scene, 1_950, item(llm(80), MeasuredItem::Answer));
+    scene.until(4_000);
+    let (turns, ..) = scene.end();
+    assert_eq!(turns[1].parts, TurnParts { transcription: heard.transcription, ..llm(80) });
 }
 
 /// The agent's session sends a message.

@@ -1,7 +1,7 @@
 //! Spoken turns, with real Opus frames in both directions.
 
 use super::super::prepared_script::PreparedTurn;
-use super::scene::{Scene, at, speaks, tone};
+use super::scene::{Scene, at, expression, speaks, tone};
 use crate::audio::{Clip, Noise};
 use rushhour_core::event::{FailureClass, Outcome, Turn, TurnEnding};
 use rushhour_core::units::{Micros, SessionTime, SoundLevel};
@@ -190,6 +190,25 @@ fn an_answer_that_begins_too_early_has_no_latency() {
     at_once.until(12_000);
     let (turns, ..) = at_once.end();
     assert_eq!((turns[0].ending, turns[0].first), (TurnEnding::Answered, Some(at(said + 920))));
+}
+
+#[test]
+fn an_answer_that_begins_too_early_is_compared_with_what_was_expected() {
+    let clip = tone(1_500);
+    let expects = PreparedTurn { expect: Some(expression("table")), ..speaks(&clip) };
+    for (words, passed) in [("A table it is.", true), ("We are closed.", false)] {
+        let mut early = Scene::voice(vec![expects.clone()]);
+        early.opens(1_900, "caller", "c", "U_1");
+        early.agent_speaks(2_000, &tone(2_000));
+        early.opens(2_050, "agent-1", "a", "SG_1");
+        early.chunk(2_060, "a", words);
+        early.closes(4_000, "a");
+        early.until(12_000);
+        let (turns, outcome, _) = early.end();
+        assert!(turns[0].said > at(2_060), "its words came before our last");
+        assert_eq!((turns[0].ending, turns[0].first), (TurnEnding::Early, None));
+        assert_eq!(outcome, Outcome::Completed { judged: Some(passed) }, "{words}");
+    }
 }
 
 #[test]

@@ -204,8 +204,8 @@ pub(crate) fn conversation_note(folded: &FoldedSession) -> Option<String> {
         ),
         (
             tally.unheard_turns,
-            "first turn said again because the agent's session had not begun",
-            "first turns said again because the agent's session had not begun",
+            "turn said again that nobody had heard, before a session began, in a greeting or in a hand-off",
+            "turns said again that nobody had heard, before a session began, in a greeting or in a hand-off",
         ),
         (tally.ignored_interruptions, "interruption ignored", "interruptions ignored"),
         (
@@ -465,6 +465,17 @@ pub(crate) fn warnings(folded: &FoldedSession) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::session::test_sessions::SessionBuilder;
+
+    #[test]
+    fn turns_that_were_said_again_are_told_with_all_their_causes() {
+        let (mut folded, _) = SessionBuilder::chat("").closed();
+        for (turns, told) in [(1, "1 turn said again that"), (2, "2 turns said again that")] {
+            folded.conversations.unheard_turns = turns;
+            let note = conversation_note(&folded).unwrap();
+            assert!(note.contains(told), "{note}");
+            assert!(note.ends_with("session began, in a greeting or in a hand-off."), "{note}");
+        }
+    }
 
     #[test]
     fn callers_that_called_again_are_told() {
