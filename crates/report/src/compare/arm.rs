@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::at_mark::{RunsAtMark, keep_runs_before};
 use super::blocks::{SideTiming, TimedValue};
 use super::criteria::ComparisonCriteria;
 use super::split::{PartError, SessionPart, Split, SplitBy};
@@ -26,7 +27,7 @@ struct RunDuration {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum RunEnding {
+pub(super) enum RunEnding {
     Completed { judged: Option<bool> },
     Failed,
     Open,
@@ -36,13 +37,13 @@ enum RunEnding {
 pub(super) struct ArmRun {
     pub(super) intended: SessionTime,
     /// When it was seen to have ended.
-    ended: Option<SessionTime>,
+    pub(super) ended: Option<SessionTime>,
     index: RunIndex,
     pub(super) stage: u32,
     pub(super) scenario: u32,
     pub(super) mode: Mode,
     pub(super) network: Option<u32>,
-    end: RunEnding,
+    pub(super) end: RunEnding,
     /// In US dollars; `None` if it did not end, or if nothing is charged.
     cost: Option<f64>,
     /// What the agent heard of the caller, where that is known.
@@ -125,7 +126,7 @@ impl ArmBuilder {
         runs.sort_unstable_by_key(|run| (run.intended, run.index));
         let mode = folded.opening.profile.mode;
         let (folded, durations) = (Arc::new(folded), self.durations.into());
-        Arm { folded, part: None, mode, runs, durations }
+        Arm { folded, part: None, at_mark: None, mode, runs, durations }
     }
 }
 
@@ -135,6 +136,8 @@ pub struct Arm {
     pub(super) folded: Arc<FoldedSession>,
     /// `None` if it is the whole session.
     pub(super) part: Option<SessionPart>,
+    /// The runs left out of a side that ends at a mark.
+    pub(super) at_mark: Option<RunsAtMark>,
     pub(super) mode: SessionMode,
     runs: Vec<ArmRun>,
     durations: Arc<[RunDuration]>,
@@ -179,31 +182,23 @@ impl Arm {
 
     fn only(&self, part: SessionPart) -> Result<Self, PartError> {
         let names = &self.folded.names;
-        let runs: Vec<ArmRun> =
+        let mut runs: Vec<ArmRun> =
             self.runs.iter().filter(|run| part.contains(run, names)).cloned().collect();
+        let at_mark = part.end().map(|mark| keep_runs_before(&mut runs, mark));
         let Some(first) = runs.first() else {
-            return Err(PartError::WithoutRuns { measured: part.is_measured(names), part });
+            return Err(match at_mark {
+                Some(RunsAtMark { in_flight: runs @ 1.., .. }) => PartError::AllInFlight { runs },
+                _ => PartError::WithoutRuns { measured: part.is_measured(names), part },
+            });
         };
         Ok(Self {
             folded: Arc::clone(&self.folded),
             mode: if part.by == SplitBy::Mode { first.mode.into() } else { self.mode },
             part: Some(part),
+            at_mark,
             runs,
             durations: Arc::clone(&self.durations),
         })
-    }
-
-    /// The runs that were in flight at the mark that this side ends at, and how many of them failed.
-    pub(super) fn across_the_mark(&self) -> Option<(u64, u64)> {
-        let mark = self.part.as_ref()?.mark?;
-        let across = self
-            .runs
-            .iter()
-            .filter(|run| run.intended < mark && run.ended.is_none_or(|ended| ended >= mark));
-        let counted = across.fold((0, 0), |(runs, failed), run| {
-            (runs + 1, failed + u64::from(run.end == RunEnding::Failed))
-        });
-        (counted.0 > 0).then_some(counted)
     }
 
     /// Shared if both are parts of one session whose runs overlap in time.

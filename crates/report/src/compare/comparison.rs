@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::arm::{Arm, ArmPair, ArmShare};
+use super::at_mark::RunsAtMark;
 use super::cost::{CostComparison, compare_cost};
 use super::criteria::ComparisonCriteria;
 use super::differences::{ProfileDifference, differences};
@@ -153,6 +154,10 @@ pub struct SessionComparison {
     pub baseline: Side,
     /// The session that is compared.
     pub candidate: Side,
+    /// Runs that belong to neither side, because they were in flight at the mark that splits the session; absent in other
+    /// comparisons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_mark: Option<RunsAtMark>,
     /// The conclusion.
     pub conclusion: Conclusion,
     /// The regressions, in words.
@@ -209,6 +214,7 @@ impl SessionComparison {
             schema_version: COMPARISON_VERSION,
             baseline: Side::of(baseline),
             candidate: Side::of(candidate),
+            at_mark: baseline.at_mark.or(candidate.at_mark),
             conclusion: Conclusion::Invalid,
             regressions: Vec::new(),
             tolerance: criteria.tolerance.fraction(),

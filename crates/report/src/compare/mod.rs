@@ -5,6 +5,7 @@
 //! measure each. `comparison` checks validity first, and then judges all measures as one family.
 
 mod arm;
+mod at_mark;
 mod blocks;
 mod comparison;
 mod cost;
@@ -22,6 +23,7 @@ mod split;
 mod tests;
 
 pub use arm::{Arm, ArmBuilder};
+pub use at_mark::RunsAtMark;
 pub(crate) use blocks::{Blocks, SideTiming, TimedValue};
 pub use comparison::{
     COMPARISON_VERSION, Conclusion, Incomparable, Regression, SessionComparison, Side,

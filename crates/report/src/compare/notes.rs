@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::arm::Arm;
+use super::at_mark::RunsAtMark;
 use super::blocks::SideTiming;
 use super::split::SplitBy;
 use crate::session::StalledJoins;
@@ -69,12 +70,12 @@ pub enum ComparisonNote {
     SameTime,
     /// Both sides are parts of one session and ran one after the other.
     OneAfterTheOther,
-    /// Runs were in flight at the mark that the session is split at; they belong to the side before it.
+    /// Runs were in flight at the mark that the session is split at.
     InFlightAtMark {
-        /// How many.
-        runs: u64,
-        /// How many of them failed.
-        failed: u64,
+        /// They, and what else is left out of the side before it.
+        runs: RunsAtMark,
+        /// The share of that side's runs that failed, from 0 to 1.
+        failed_before: f64,
     },
     /// The sides are different scenarios.
     DifferentScenarios,
@@ -109,8 +110,7 @@ pub(super) fn notes(
             SideTiming::Shared => ComparisonNote::SameTime,
             SideTiming::Apart => ComparisonNote::OneAfterTheOther,
         });
-        let across = [baseline, candidate].into_iter().find_map(Arm::across_the_mark);
-        notes.extend(across.map(|(runs, failed)| ComparisonNote::InFlightAtMark { runs, failed }));
+        notes.extend([baseline, candidate].into_iter().filter_map(in_flight_at_mark));
         let differ = are_scenarios(baseline, candidate);
         notes.extend(differ.then_some(ComparisonNote::DifferentScenarios));
         return notes;
@@ -123,6 +123,12 @@ pub(super) fn notes(
         notes.push(ComparisonNote::SameSession);
     }
     notes
+}
+
+fn in_flight_at_mark(arm: &Arm) -> Option<ComparisonNote> {
+    let runs = arm.at_mark.filter(|runs| runs.in_flight > 0)?;
+    let failed_before = arm.failed() as f64 / arm.started().max(1) as f64;
+    Some(ComparisonNote::InFlightAtMark { runs, failed_before })
 }
 
 fn notes_on_arm(

@@ -100,6 +100,14 @@ pub enum PartError {
     /// Both parts are the same.
     #[error("both arms are {0}; name two different ones")]
     Same(SessionPart),
+    /// Every run before the mark was in flight at it.
+    #[error(
+        "all {runs} measured runs that were due before the mark were in flight at it, so there is nothing to compare with; make the mark later, when runs have ended"
+    )]
+    AllInFlight {
+        /// How many.
+        runs: u64,
+    },
     /// A part has no measured run.
     #[error(
         "{part} has no measured run{}; name another",
@@ -204,7 +212,7 @@ pub struct SessionPart {
     pub(super) by: SplitBy,
     name: String,
     /// The moment that it ends or begins at, where that was marked.
-    pub(super) mark: Option<SessionTime>,
+    mark: Option<SessionTime>,
 }
 
 impl SessionPart {
@@ -220,6 +228,11 @@ impl SessionPart {
                 self.mark.is_some_and(|mark| (run.intended < mark) == (self.name == BEFORE))
             }
         }
+    }
+
+    /// The mark that it ends at, if it does.
+    pub(super) fn end(&self) -> Option<SessionTime> {
+        self.mark.filter(|_| self.name == BEFORE)
     }
 
     /// Whether its runs are measured; those of a stage may not be.

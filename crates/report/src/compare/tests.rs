@@ -1,4 +1,5 @@
 mod cost;
+mod marks;
 mod parts;
 
 use super::*;
@@ -88,7 +89,7 @@ fn session_with(
     name: &str,
     profile: rushhour_core::profile::Profile,
     runs: &[TestRun],
-    more: &[EventKind],
+    more: &[Event],
 ) -> Arm {
     let opening = SessionHeader {
         format: FORMAT_VERSION,
@@ -146,9 +147,7 @@ fn session_with(
             event(end, EventKind::Ended { run, outcome, after, seen, conversation_duration });
         }
     }
-    for kind in more {
-        events.push(Event { at: SessionTime(events.len() as u64), kind: kind.clone() });
-    }
+    events.extend_from_slice(more);
     events.sort_by_key(|event| event.at);
     if runs.iter().all(|run| run.outcome.is_some()) {
         let at = events.last().unwrap().at;
@@ -420,7 +419,8 @@ fn nothing_is_compared_if_a_generator_did_not_deliver_its_load() {
         cpu: Micros::from_secs(20),
         ..GeneratorHealth::default()
     };
-    let busy = session_with("busy", profile("chat", 1, 1), &runs, &[EventKind::Health(health)]);
+    let health = Event { at: SessionTime(1), kind: EventKind::Health(health) };
+    let busy = session_with("busy", profile("chat", 1, 1), &runs, &[health]);
     let found = compared(&chat("a", &runs), &busy);
     assert_eq!(found.conclusion, Conclusion::Invalid);
     assert!(found.latencies.is_empty() && found.rates.is_empty());

@@ -2,6 +2,7 @@
 //! sentence about it is written in `render`.
 
 mod bill;
+mod bound_test;
 mod break_up;
 mod dispatch_stall;
 mod funnel_rows;

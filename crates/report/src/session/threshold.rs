@@ -1,11 +1,11 @@
 //! One threshold judged. Verdicts are three-valued: a figure whose interval includes the bound has not failed.
 
+use super::bound_test::{BoundTest, estimated_share};
 use super::percentiles::{PercentileFigure, quantile_of};
 use super::quality_summary::{estimated_heard, estimated_quality};
 use crate::fold::{FoldedSession, Latencies, Scope};
 use rushhour_core::profile::{
     HeardShare, QualityMeasure, RunShare, Threshold, ThresholdBound, ThresholdMeasure,
-    ThresholdOperator,
 };
 use rushhour_core::units::{Micros, Mode, Percentile};
 use rushhour_stats::{Confidence, Proportion};
@@ -95,6 +95,8 @@ pub enum ThresholdFigure {
         count: u64,
         /// Of how many.
         of: u64,
+        /// Runs without an end, if whether the share fails depends on them; else 0.
+        awaited: u64,
         /// The share with its 95 % interval.
         estimated: Estimated,
     },
@@ -262,14 +264,22 @@ fn judge_share(
     let Ok(proportion) = Proportion::new(count, of) else {
         return (Verdict::NoSamples, ThresholdFigure::Nothing);
     };
-    let interval = proportion.wilson_interval(Confidence::default());
-    let estimated =
-        Estimated { value: proportion.share(), low: interval.low(), high: interval.high() };
+    let estimated = estimated_share(proportion);
     let mut verdict = test.decide(&estimated, bound, of);
     if let Verdict::Undecided { needs } = &mut verdict {
         *needs = proportion.trials_to_exclude(bound, Confidence::default());
     }
-    (verdict, ThresholdFigure::Share { count, of, estimated })
+    let open = match share {
+        RunShare::Failed | RunShare::JudgedFailed => tally.open(),
+        RunShare::Skipped => 0,
+    };
+    let awaited = if verdict == Verdict::Failed && !test.fails_with_open(count, of, open, bound) {
+        verdict = Verdict::Undecided { needs: None };
+        open
+    } else {
+        0
+    };
+    (verdict, ThresholdFigure::Share { count, of, awaited, estimated })
 }
 
 fn judge_heard(
@@ -302,75 +312,53 @@ fn judge_quality(
     (verdict, ThresholdFigure::Quality { measure, conversations, estimated })
 }
 
-/// How an estimate is compared with a bound.
-#[derive(Debug, Clone, Copy)]
-struct BoundTest {
-    operator: ThresholdOperator,
-    criterion: Criterion,
-}
-
-impl BoundTest {
-    /// Passed if the whole interval is inside the bound, failed if all of it is outside, else undecided. The width
-    /// of an interval shrinks with the square root of the number of samples, which gives the number that it needs.
-    fn decide(self, estimated: &Estimated, bound: f64, n: u64) -> Verdict {
-        let (low, high) = match self.criterion {
-            Criterion::Interval => (estimated.low, estimated.high),
-            Criterion::PointEstimate => (estimated.value, estimated.value),
-        };
-        let (inside, outside) = match self.operator {
-            ThresholdOperator::Below => (high <= bound, low > bound),
-            ThresholdOperator::Above => (low >= bound, high < bound),
-        };
-        match (inside, outside) {
-            (true, _) => Verdict::Passed,
-            (_, true) => Verdict::Failed,
-            _ => {
-                let distance = (bound - estimated.value).abs();
-                let reach = if bound > estimated.value {
-                    high - estimated.value
-                } else {
-                    estimated.value - low
-                };
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "saturates"
-                )]
-                let needs = (distance > 0.0)
-                    .then(|| (n as f64 * (reach / distance).powi(2)).ceil() as u64)
-                    .filter(|needs| *needs > n);
-                Verdict::Undecided { needs }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fold::Fold;
+    use crate::session::SessionVerdict;
+    use crate::session::test_sessions::{Fate, SessionBuilder};
+    use rushhour_core::units::SessionTime;
 
-    fn decided(value: f64, low: f64, high: f64, operator: ThresholdOperator) -> Verdict {
-        let test = BoundTest { operator, criterion: Criterion::Interval };
-        test.decide(&Estimated { value, low, high }, 100.0, 50)
+    const FAILED: &str = "[thresholds]\nfailed = { bound = \"< 10%\", abort = true }\n";
+
+    /// A session of so many runs that failed after 15 s and so many that still talk.
+    fn talking(failed: u64, open: u64) -> SessionBuilder {
+        let mut builder = SessionBuilder::chat(FAILED);
+        for run in 0..failed + open {
+            let fate = if run < failed { Fate::Fails("no slot") } else { Fate::StaysOpen };
+            builder.run(SessionTime(run * 100_000), Micros::ZERO, fate);
+        }
+        builder
+    }
+
+    fn aborts(session: &SessionBuilder) -> bool {
+        let mut fold = Fold::default();
+        for event in session.events() {
+            fold.add(event).expect("the events are those of one session");
+        }
+        let folded = fold.so_far().expect("the session began");
+        SessionVerdict::aborting_threshold(folded, SessionTime(60_000_000)).is_some()
     }
 
     #[test]
-    fn only_a_whole_interval_decides() {
-        use ThresholdOperator::{Above, Below};
-        assert_eq!(decided(80.0, 70.0, 99.0, Below), Verdict::Passed);
-        assert_eq!(decided(120.0, 101.0, 150.0, Below), Verdict::Failed);
-        assert_eq!(decided(80.0, 70.0, 99.0, Above), Verdict::Failed);
-        assert_eq!(decided(120.0, 101.0, 150.0, Above), Verdict::Passed);
-        // The interval reaches 40 above, the bound is 20 away: four times the samples halve the interval.
-        assert_eq!(decided(80.0, 60.0, 120.0, Below), Verdict::Undecided { needs: Some(200) });
-        assert_eq!(decided(100.0, 60.0, 120.0, Below), Verdict::Undecided { needs: None });
+    fn runs_in_flight_may_still_hold_the_failed_share_down() {
+        let healthy = talking(6, 194);
+        assert!(!aborts(&healthy), "3 % of the runs have failed, and none else can have ended");
+        let (_, verdict) = healthy.killed();
+        let [result] = verdict.thresholds.as_slice() else { panic!("{verdict:?}") };
+        assert_eq!(result.verdict, Verdict::Undecided { needs: None });
+        let words = "(6 of 6; 194 more have not ended)";
+        assert!(result.found.to_string().ends_with(words), "{}", result.found);
     }
 
     #[test]
-    fn a_point_estimate_always_decides() {
-        let estimated = Estimated { value: 99.0, low: 1.0, high: 1000.0 };
-        let test =
-            BoundTest { operator: ThresholdOperator::Below, criterion: Criterion::PointEstimate };
-        assert_eq!(test.decide(&estimated, 100.0, 5), Verdict::Passed);
+    fn a_share_that_fails_whatever_comes_of_the_runs_in_flight_aborts() {
+        let broken = talking(40, 160);
+        assert!(aborts(&broken), "at least 20 % fail");
+        let (_, verdict) = broken.killed();
+        assert_eq!(verdict.thresholds[0].verdict, Verdict::Failed);
+        let found = verdict.thresholds[0].found.to_string();
+        assert!(found.ends_with("(40 of 40)"), "{found}");
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::counted;
 use super::session::stall_sentence;
-use crate::compare::{ComparisonNote, FigureNote, ProfileDifference, Regression};
+use crate::compare::{ComparisonNote, FigureNote, ProfileDifference, Regression, RunsAtMark};
 use rushhour_core::units::Micros;
 
 impl fmt::Display for FigureNote {
@@ -64,12 +64,24 @@ impl fmt::Display for ComparisonNote {
             Self::OneAfterTheOther => f.write_str(
                 "A and B are parts of one session that ran one after the other: whatever else changed in between is part of the difference.",
             ),
-            Self::InFlightAtMark { runs, failed } => write!(
-                f,
-                "{} {} in flight at the mark, of which {failed} failed; a run belongs to the side in which it was to start.",
-                counted(*runs, "measured run"),
-                if *runs == 1 { "was" } else { "were" }
-            ),
+            Self::InFlightAtMark { runs, failed_before } => {
+                let RunsAtMark { in_flight, failed, left_out } = *runs;
+                let share = failed as f64 / in_flight.max(1) as f64;
+                write!(
+                    f,
+                    "Measured runs in flight at the mark belong to neither side: {failed} of {in_flight} failed ({:.1} %), against {:.1} % of those before them.",
+                    share * 100.0,
+                    failed_before * 100.0
+                )?;
+                if left_out > 0 {
+                    write!(
+                        f,
+                        " Left out too: {} due at the same time that ended before the mark, as only short ones did.",
+                        counted(left_out, "run")
+                    )?;
+                }
+                Ok(())
+            }
             Self::DifferentScenarios => f.write_str(
                 "A and B are different scenarios: part of the difference is what was talked about.",
             ),

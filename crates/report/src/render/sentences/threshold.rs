@@ -16,11 +16,15 @@ impl fmt::Display for ThresholdFigure {
             Self::PercentileAlone { value, n, needs } => {
                 write!(f, "{value} of {n} samples; an interval needs {needs}")
             }
-            Self::Share { count, of, estimated } => {
+            Self::Share { count, of, awaited, estimated } => {
                 let percent = |fraction: f64| format!("{:.2} %", fraction * 100.0);
                 let (value, low, high) =
                     (percent(estimated.value), percent(estimated.low), percent(estimated.high));
-                write!(f, "{value} [{low}, {high}] ({count} of {of})")
+                write!(f, "{value} [{low}, {high}] ({count} of {of}")?;
+                if *awaited > 0 {
+                    write!(f, "; {awaited} more have not ended")?;
+                }
+                f.write_str(")")
             }
             Self::Heard { share, units, conversations, estimated } => {
                 let percent = |fraction: f64| format!("{:.2} %", fraction * 100.0);
