@@ -15,6 +15,8 @@ pub(crate) enum ErrorKind {
     Usage,
     /// The profile is not valid.
     InvalidProfile,
+    /// The user was asked and did not agree.
+    Declined,
 }
 
 /// A command that failed.
@@ -67,9 +69,13 @@ impl CliError {
     pub(crate) const fn exit(&self) -> Exit {
         match self.kind {
             ErrorKind::Internal => Exit::Internal,
-            ErrorKind::Usage => Exit::Usage,
+            ErrorKind::Usage | ErrorKind::Declined => Exit::Usage,
             ErrorKind::InvalidProfile => Exit::ProfileInvalid,
         }
+    }
+
+    pub(crate) const fn is_declined(&self) -> bool {
+        matches!(self.kind, ErrorKind::Declined)
     }
 
     pub(crate) fn hint(&self) -> Option<&str> {
@@ -120,6 +126,7 @@ mod tests {
     #[test]
     fn the_kind_decides_the_exit_code() {
         assert_eq!(CliError::usage("a").exit(), Exit::Usage);
+        assert_eq!(CliError::new(ErrorKind::Declined, "a").exit(), Exit::Usage);
         assert_eq!(CliError::internal("a").exit(), Exit::Internal);
         assert_eq!(CliError::new(ErrorKind::InvalidProfile, "a").exit(), Exit::ProfileInvalid);
     }

@@ -9,7 +9,7 @@ use crate::support::{Schema, Session, TestDir, assert_valid, rows, wait_for_even
 
 /// The sandbox runs four conversations of a second at once and queues the rest: half a second with eight in
 /// flight, longer with more.
-fn profile(capacity: &str) -> String {
+pub(crate) fn profile(capacity: &str) -> String {
     format!(
         r#"
 name = "desk"
@@ -52,14 +52,14 @@ concurrency = 4
 const SEARCH: &str = "[capacity]\nstart = 4\nmost = 30\nfactor = 4\nwidth = \"100%\"\nramp = \"20/s\"\nsettle = \"1s\"\nlasts = \"4s\"\nlongest = \"12s\"\nrecover_within = \"10s\"";
 
 /// The folder of the only search.
-fn search_folder(dir: &TestDir) -> PathBuf {
+pub(crate) fn search_folder(dir: &TestDir) -> PathBuf {
     let folders = dir.sessions();
     assert_eq!(folders.len(), 1, "{folders:?}");
     folders[0].clone()
 }
 
 /// `capacity.json`, checked against its schema.
-fn summary(folder: &Path) -> Value {
+pub(crate) fn summary(folder: &Path) -> Value {
     let bytes = fs::read(folder.join("capacity.json")).expect("it was written");
     let summary = serde_json::from_slice(&bytes).expect("it is JSON");
     assert_valid(Schema::Capacity, &summary, "capacity.json");

@@ -4,11 +4,12 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::capacity;
 use crate::support::{
     HostileServer, PATIENCE, Peers, RunningCommand, TestDir, count_events, python_facts,
     wait_for_events, wait_until,
@@ -275,7 +276,7 @@ fn a_webhook_is_told_of_the_end_and_one_that_hangs_changes_nothing() {
 }
 
 /// The body of a request that was received, which is JSON.
-fn json_body(request: &str) -> Value {
+pub(crate) fn json_body(request: &str) -> Value {
     let (_, body) = request.split_once("\r\n\r\n").expect("it has a body");
     serde_json::from_str(body).expect("it is JSON")
 }
@@ -358,16 +359,44 @@ fn a_collector_that_refuses_or_hangs_is_told_of_once_and_changes_nothing() {
 }
 
 #[test]
+/// Where the browser's screenshots are kept.
+fn pictures() -> PathBuf {
+    let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures");
+    fs::create_dir_all(&pictures).expect("a folder can be created");
+    pictures
+}
+
+#[test]
+fn a_browser_follows_a_search_to_its_answer() {
+    let dir = TestDir::new();
+    let search = "[capacity]\nstart = 4\nmost = 4\nramp = \"20/s\"\nsettle = \"1s\"\nlasts = \"4s\"\nlongest = \"8s\"\n";
+    dir.write("desk.toml", &capacity::profile(search));
+    let running = dir.rushhour(&["capacity", "desk.toml", "--live", "127.0.0.1:0"]).start();
+    let ran = Peers::find()
+        .python("watch_search.py")
+        .env("HOME", dir.path())
+        .arg(pictures())
+        .arg(format!("http://{}/", address_of(&running)))
+        .output()
+        .expect("Python is installed");
+    let facts = python_facts(&ran);
+    let output = running.finish();
+    let found = capacity::summary(&capacity::search_folder(&dir));
+    let answer = found["answer"].as_str().expect("it has one");
+    let heading = facts["heading"].as_str().expect("it is a text");
+    assert!(heading.contains(&format!("desk: {answer}")), "{heading}\n{answer}\n{}", output.stderr);
+    assert_eq!(facts["title"], "desk: capacity");
+}
+
+#[test]
 fn a_browser_follows_a_session_to_its_end() {
     let dir = TestDir::new();
     let watched = LivePage::start(&dir, &profile(8, 120, ""), &["--live", "127.0.0.1:0"]);
     wait_for_events(&dir.wait_for_session(), "ended", 40);
-    let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures");
-    fs::create_dir_all(&pictures).expect("a folder can be created");
     let ran = Peers::find()
         .python("watch_session.py")
         .env("HOME", dir.path())
-        .arg(&pictures)
+        .arg(pictures())
         .arg(format!("http://{}/", watched.address))
         .arg(env!("CARGO_BIN_EXE_rushhour"))
         .arg(dir.session_argument())

@@ -7,7 +7,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{CommandOutput, Schema, SyntheticSession, TestDir, assert_valid};
+use crate::live::json_body;
+use crate::support::{
+    CommandOutput, HostileServer, Schema, SyntheticSession, TestDir, assert_valid,
+};
 
 /// The files that a soak adds to a session's folder.
 const FILES: [&str; 3] = ["soak.json", "soak.csv", "soak.html"];
@@ -190,7 +193,10 @@ fn a_soak_is_run_judged_and_added_to_the_history() {
         "name = \"night\"\nmode = \"chat\"\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[[scenario]]\nid = 30\ncopies = 200\nlasts = \"1s\"\n[[stage]]\nrate = \"20/s\"\n[limits]\nrequests = \"100/s\"\npolls = \"10/s\"\nlooks = \"200/s\"\n[evaluator]\npoll_every = \"500ms\"\n[sandbox]\nconversation = {{ median = \"1s\", p95 = \"2s\" }}\n[agent_health]\nmetrics = \"http://{worker}/metrics\"\nevery = \"500ms\"\nsettle = \"2s\"\n"
     );
     dir.write("night.toml", &profile);
-    let ran = dir.rushhour(&["soak", "night.toml"]).run();
+    let hook = HostileServer::start(|_| (200, Vec::new()));
+    let url = format!("http://{}/hook", hook.address());
+    let notified = |arguments: &[&str]| dir.rushhour(arguments).env("RUSHHOUR_NOTIFY_URL", &url);
+    let ran = notified(&["soak", "night.toml"]).run();
     let entries = dir.sessions();
     let folders: Vec<_> = entries.iter().filter(|path| path.is_dir()).collect();
     assert_eq!(folders.len(), 1);
@@ -216,6 +222,12 @@ fn a_soak_is_run_judged_and_added_to_the_history() {
     );
     assert!(health.lines().count() > 10, "{health}");
     assert!(health.lines().skip(1).all(|line| line.ends_with(",2,0.2500,,50000000")), "{health}");
+    // Programs are told both: a session may pass and drift.
+    let mut told = json_body(&hook.received()[0]);
+    let judged = told.as_object_mut().expect("it is an object").remove("soak");
+    assert_eq!(judged.as_ref(), Some(&soak));
+    let summary = fs::read(folders[0].join("summary.json")).expect("it was written");
+    assert_eq!(told, serde_json::from_slice::<Value>(&summary).expect("it is JSON"));
     let before: Vec<_> = FILES.map(|name| fs::read(folders[0].join(name)).expect("a file")).into();
     let again = dir.rushhour(&["soak", &folders[0].display().to_string()]).run();
     assert_eq!(again.code, Some(exit));
@@ -224,4 +236,50 @@ fn a_soak_is_run_judged_and_added_to_the_history() {
     let history =
         fs::read_to_string(dir.path().join("reports/history.jsonl")).expect("it is written");
     assert_eq!(history.lines().count(), 1);
+
+    // People are told the soak's verdict first, not that its session passed.
+    let short = profile.replace("copies = 200", "copies = 20") + "[notify]\nformat = \"slack\"\n";
+    dir.write("short.toml", &short);
+    notified(&["soak", "short.toml"]).run();
+    let told = json_body(hook.received().last().expect("it is told"));
+    let text = told["text"].as_str().expect("it is a text");
+    let soak = ["Not enough data: 20 measured runs over", "Invalid: the generator"];
+    assert!(soak.iter().any(|verdict| text.starts_with(verdict)), "{text}");
+}
+
+#[test]
+fn a_session_that_cannot_begin_is_told_of() {
+    let dir = TestDir::new();
+    let hook = HostileServer::start(|_| (200, Vec::new()));
+    // Nobody listens there.
+    let closed = TcpListener::bind("127.0.0.1:0").expect("a port is free").local_addr();
+    let closed = closed.expect("it is bound");
+    let profile = |format: &str| {
+        format!(
+            "name = \"night\"\nmode = \"chat\"\n[livekit]\nurl = \"ws://{closed}\"\nagent = \"a\"\n[evaluator]\nkind = \"sandbox\"\n[[scenario]]\nid = 30\ncopies = 20\n[[stage]]\nrate = \"20/s\"\n[thresholds]\nfailed = \"< 5%\"\n[notify]\nurl = \"http://{}/hook\"\nformat = \"{format}\"\n",
+            hook.address()
+        )
+    };
+    dir.write("night.toml", &profile("slack"));
+    for command in ["run", "soak", "capacity"] {
+        dir.rushhour(&[command, "night.toml", "--yes"])
+            .env("LIVEKIT_API_KEY", "key-of-the-tests")
+            .env("LIVEKIT_API_SECRET", "secret-of-the-tests-0123456789abcdef")
+            .run()
+            .expect_exit(2);
+        let received = hook.received();
+        let told = json_body(received.last().expect("it is told"));
+        let text = told["text"].as_str().expect("it is a text");
+        assert!(text.starts_with("No result of night: "), "{command}: {text}");
+        assert!(text.contains(&closed.to_string()), "{command}: {text}");
+    }
+    dir.write("night.toml", &profile("summary"));
+    dir.rushhour(&["run", "night.toml"]).run().expect_exit(2);
+    let told = json_body(hook.received().last().expect("it is told"));
+    assert_eq!(told["profile"], "night");
+    assert!(
+        told["error"].as_str().is_some_and(|reason| reason.contains("LIVEKIT_API_KEY")),
+        "{told}"
+    );
+    assert_eq!(hook.received().len(), 4, "each once");
 }

@@ -50,7 +50,7 @@ pub(crate) fn report(arguments: &ReportArgs) -> Result<Exit, CliError> {
             ));
         }
         return match arguments.format {
-            None => search_reports::write_and_print_reports(&folder),
+            None => Ok(search_reports::write_and_print_reports(&folder)?.exit),
             Some(format) => search_reports::print_report(&folder, format),
         };
     }

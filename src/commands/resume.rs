@@ -24,7 +24,7 @@ use crate::session::judging::{notify_settings, rewrite_judged_session};
 use crate::session::live::{self, LiveArgs};
 use crate::session::marked_rooms::{ClaimedCalls, MarkedCalls, MarkedRooms};
 use crate::session::new_session::room_name_stem;
-use crate::session::notify::notify_resumed;
+use crate::session::notify::{notify_resumed, summary_file};
 use crate::session::progress::ProgressSink;
 use rushhour_core::event::{Event, SessionHeader};
 use rushhour_core::plan::{Forecast, Plan};
@@ -128,7 +128,7 @@ pub(crate) fn resume(arguments: &ResumeArgs) -> Result<Exit, CliError> {
             folder.display()
         ));
     }
-    live::close(live, &folder);
+    live::close(live, &folder, || None);
     // The session that was judged is the one that somebody waits for; its judging has no webhook of its own.
     let (ended, notify) = match &judged {
         Some(judged) => (judged, notify_settings(judged)),
@@ -136,9 +136,8 @@ pub(crate) fn resume(arguments: &ResumeArgs) -> Result<Exit, CliError> {
     };
     let profile = Profile { notify, ..profile };
     if reported.is_ok() {
-        notify_resumed(&profile, arguments.trust, &ended.join(SUMMARY), || {
-            notice_text(ended, criterion)
-        });
+        let summary = || summary_file(&ended.join(SUMMARY));
+        notify_resumed(&profile, arguments.trust, summary, || notice_text(ended, criterion));
     }
     let Err(error) = driven else { return reported };
     if let Err(error) = &reported {

@@ -6,12 +6,14 @@ use crate::arguments::{NewSessionArgs, ProfileArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::load_profile::load_profile;
-use crate::reports::session_reports::{SUMMARY, notice_text};
+use crate::reports::session_reports::{SUMMARY, notice_text, page_parts};
 use crate::session::cost::CostCheck;
 use crate::session::judging::{confirm_judging, judge_completed};
 use crate::session::live;
-use crate::session::new_session::{forecast_within_cloud_limits, run_session};
-use crate::session::notify::notify;
+use crate::session::new_session::{CompletedSession, forecast_within_cloud_limits, run_session};
+use crate::session::notify::{notify, notify_failure, summary_file};
+use rushhour_core::profile::{LoadedProfile, Profile};
+use rushhour_live::LiveServer;
 
 const HELP: &str = "\
 Examples:
@@ -53,23 +55,46 @@ pub(crate) struct RunArgs {
     no_judging: bool,
 }
 
+impl RunArgs {
+    const fn is_judged(&self, profile: &Profile) -> bool {
+        !self.no_judging && profile.judging.is_some()
+    }
+}
+
 pub(crate) fn run(arguments: &RunArgs) -> Result<Exit, CliError> {
     let loaded = load_profile(&arguments.profile)?;
+    let (profile, session) = (&loaded.profile, &arguments.session);
+    let ran = run_profile(arguments, &loaded);
+    let (completed, live) = ran.inspect_err(|error| notify_failure(profile, error))?;
+    let (folder, criterion) = (&completed.folder, session.criterion());
+    let exit = if arguments.is_judged(profile) {
+        let files = arguments.profile.files();
+        judge_completed(&completed, &session.options(&files, live.as_ref()))
+    } else {
+        Ok(completed.exit)
+    };
+    live::close(live, folder, || {
+        // Whoever watched has seen all but what judging found.
+        arguments.is_judged(profile).then(|| page_parts(folder, criterion))
+    });
+    notify(profile, || summary_file(&folder.join(SUMMARY)), || notice_text(folder, criterion));
+    exit
+}
+
+/// Runs the profile's session to its reports; whoever follows it goes on to do so.
+fn run_profile(
+    arguments: &RunArgs,
+    loaded: &LoadedProfile,
+) -> Result<(CompletedSession, Option<LiveServer>), CliError> {
     let (profile, session) = (&loaded.profile, &arguments.session);
     let agreed = session.interaction.yes;
     let forecast = forecast_within_cloud_limits(profile, session.cloud.accept_cloud_limits)?;
     CostCheck::new(profile, forecast.calls(), agreed).confirm()?;
     let files = arguments.profile.files();
     let live = session.start_live()?;
-    let options = session.options(&files, live.as_ref());
-    let is_judged = !arguments.no_judging && profile.judging.is_some();
-    if is_judged {
-        confirm_judging(profile, options.files, forecast.most_calls, agreed)?;
+    if arguments.is_judged(profile) {
+        confirm_judging(profile, &files, forecast.most_calls, agreed)?;
     }
-    let completed = run_session(&loaded, &options)?;
-    let exit = if is_judged { judge_completed(&completed, &options) } else { Ok(completed.exit) };
-    live::close(live, &completed.folder);
-    let (folder, criterion) = (&completed.folder, session.criterion());
-    notify(profile, &folder.join(SUMMARY), || notice_text(folder, criterion));
-    exit
+    let completed = run_session(loaded, &session.options(&files, live.as_ref()))?;
+    Ok((completed, live))
 }

@@ -3,25 +3,30 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
+use serde_json::{Map, Value};
 
 use crate::arguments::{FurtherFilesArgs, NewSessionArgs, OnWorkersArgs, ProfileArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::load_profile::load_profile;
 use crate::print;
+use crate::profile_files::ProfileFiles;
 use crate::reports::history_file;
 use crate::reports::journal::read_session;
 use crate::reports::locate::session_folder;
 use crate::reports::output_file::{to_json, write_atomically};
-use crate::reports::session_reports::{SUMMARY, exit_of, notice_text, rendered};
+use crate::reports::session_reports::{SUMMARY, exit_of, rendered};
 use crate::session::cost::CostCheck;
 use crate::session::folder::JOURNAL;
 use crate::session::live;
 use crate::session::new_session::{CompletedSession, forecast_within_cloud_limits, run_session};
-use crate::session::notify::notify;
-use rushhour_core::profile::Profile;
+use crate::session::notify::{notify, notify_failure, summary_file};
+use rushhour_core::profile::LoadedProfile;
 use rushhour_live::LiveServer;
-use rushhour_report::render::{SoakSummary, agent_health_csv, soak_csv, soak_page, soak_text};
+use rushhour_report::render::{
+    PageParts, SoakSummary, agent_health_csv, soak_and_session_parts, soak_csv, soak_notice,
+    soak_page, soak_text,
+};
 use rushhour_report::session::{Criterion, SessionVerdict};
 use rushhour_report::soak::{NightlyRun, SoakAnalysis, SoakBuilder, SoakCriteria, SoakVerdict};
 
@@ -71,42 +76,65 @@ pub(crate) struct SoakArgs {
 pub(crate) fn soak(arguments: &SoakArgs) -> Result<Exit, CliError> {
     let (target, criterion) = (&arguments.target, arguments.session.criterion());
     if target.is_dir() || target.file_name().is_some_and(|name| name == JOURNAL) {
-        return judge(&session_folder(target)?, criterion);
+        return Ok(judge(&session_folder(target)?, criterion)?.exit);
     }
-    let live = arguments.session.start_live()?;
-    let (completed, profile) = run(arguments, live.as_ref())?;
-    // A session that failed has said why; what it recorded is judged all the same.
-    let judged = judge(&completed.folder, criterion);
-    live::close(live, &completed.folder);
-    let folder = &completed.folder;
-    notify(&profile, &folder.join(SUMMARY), || notice_text(folder, criterion));
-    let judged = judged?;
-    Ok(if completed.exit == Exit::Internal { Exit::Internal } else { judged })
-}
-
-fn run(
-    arguments: &SoakArgs,
-    live: Option<&LiveServer>,
-) -> Result<(CompletedSession, Profile), CliError> {
-    let profile = ProfileArgs {
-        profile: arguments.target.clone(),
+    let given = ProfileArgs {
+        profile: target.clone(),
         set: arguments.set.clone(),
         workers: arguments.workers.clone(),
         files: arguments.files.clone(),
     };
-    let mut loaded = load_profile(&profile)?;
+    let mut loaded = load_profile(&given)?;
     // Every soak checks what it left behind, even where the profile has no [soak].
     loaded.profile.soak.get_or_insert_default();
-    let session = &arguments.session;
+    let profile = &loaded.profile;
+    let ran = run(&arguments.session, &loaded, &given.files());
+    let (completed, live) = ran.inspect_err(|error| notify_failure(profile, error))?;
+    // A session that failed has said why; what it recorded is judged all the same.
+    let judged = judge(&completed.folder, criterion);
+    let judged = judged.inspect_err(|error| notify_failure(profile, error))?;
+    let folder = &completed.folder;
+    live::close(live, folder, || Some(Ok(judged.page)));
+    notify(profile, || notice_summary(folder, &judged.summary), || Ok(judged.notice));
+    Ok(if completed.exit == Exit::Internal { Exit::Internal } else { judged.exit })
+}
+
+/// Runs the session to its reports; whoever follows it goes on to do so.
+fn run(
+    session: &NewSessionArgs,
+    loaded: &LoadedProfile,
+    files: &ProfileFiles,
+) -> Result<(CompletedSession, Option<LiveServer>), CliError> {
+    let live = session.start_live()?;
     let forecast =
         forecast_within_cloud_limits(&loaded.profile, session.cloud.accept_cloud_limits)?;
     CostCheck::new(&loaded.profile, forecast.calls(), session.interaction.yes).confirm()?;
-    let completed = run_session(&loaded, &session.options(&profile.files(), live))?;
-    Ok((completed, loaded.profile))
+    let completed = run_session(loaded, &session.options(files, live.as_ref()))?;
+    Ok((completed, live))
+}
+
+/// What programs are told: the session's summary, and beside it how the soak was judged.
+fn notice_summary(folder: &Path, soak: &SoakSummary) -> Result<Vec<u8>, CliError> {
+    let summary = summary_file(&folder.join(SUMMARY))?;
+    let mut summary: Map<String, Value> =
+        serde_json::from_slice(&summary).map_err(CliError::from_internal)?;
+    let soak = serde_json::to_value(soak).map_err(CliError::from_internal)?;
+    summary.insert("soak".to_owned(), soak);
+    to_json(&summary)
+}
+
+/// A soak that was judged and whose reports were written.
+struct JudgedSoak {
+    exit: Exit,
+    summary: SoakSummary,
+    /// What its end is told as.
+    notice: String,
+    /// What those see who watched it.
+    page: PageParts,
 }
 
 /// Judges the session in `folder`, writes the soak's reports next to its journal, and prints the answer.
-fn judge(folder: &Path, criterion: Criterion) -> Result<Exit, CliError> {
+fn judge(folder: &Path, criterion: Criterion) -> Result<JudgedSoak, CliError> {
     // Its name and its parent, even if the user named it as `.`.
     let folder = &folder.canonicalize().map_err(CliError::from_internal)?;
     let mut builder = SoakBuilder::default();
@@ -122,7 +150,8 @@ fn judge(folder: &Path, criterion: Criterion) -> Result<Exit, CliError> {
     let delivered = verdict.validity.holds();
     let soak = SoakAnalysis::of(measured, &folded, criteria, delivered, &history);
     let write = |name: &str, bytes: &[u8]| write_atomically(&folder.join(name), bytes);
-    write("soak.json", &to_json(&SoakSummary::of(&soak))?)?;
+    let summary = SoakSummary::of(&soak);
+    write("soak.json", &to_json(&summary)?)?;
     write("soak.csv", &rendered(|to| soak_csv(&soak, to))?)?;
     write("soak.html", soak_page(&soak, &folded, &verdict, criterion).as_bytes())?;
     if folded.opening.profile.agent_health.is_some() {
@@ -132,7 +161,12 @@ fn judge(folder: &Path, criterion: Criterion) -> Result<Exit, CliError> {
     history_file::append(reports, &NightlyRun::of(&soak, &name), &history)?;
     print::stdout("");
     print::stdout(&soak_text(&soak, &verdict, print::stdout_style()));
-    Ok(combined(exit_of(&folded, &verdict), soak.verdict))
+    Ok(JudgedSoak {
+        exit: combined(exit_of(&folded, &verdict), soak.verdict),
+        summary,
+        notice: soak_notice(&soak, &folded, &verdict, criterion),
+        page: soak_and_session_parts(&soak, &folded, &verdict, criterion),
+    })
 }
 
 /// The exit code of the session where it says more than its thresholds, else that of the soak.

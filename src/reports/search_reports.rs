@@ -22,7 +22,8 @@ use rushhour_report::capacity::{
     NeededVerdict, SearchEnd, SearchRules, SearchSpend, TrialFinding,
 };
 use rushhour_report::render::{
-    CapacitySummary, capacity_csv, capacity_headline, capacity_page, capacity_remarks,
+    CapacitySummary, PageParts, capacity_csv, capacity_headline, capacity_page, capacity_parts,
+    capacity_remarks,
 };
 use rushhour_report::session::{Criterion, SessionVerdict};
 
@@ -61,25 +62,26 @@ fn elapsed(from: &str, to: &str) -> Micros {
     Micros(u64::try_from(micros(to) - micros(from)).unwrap_or(0))
 }
 
-/// Writes all reports of a search, prints its answer, and returns the exit code.
-pub(crate) fn write_and_print_reports(folder: &Path) -> Result<Exit, CliError> {
-    with_search(folder, |search| {
-        write_reports(folder, search)?;
-        print::stdout("");
-        print::stdout(&answer_text(search));
-        print::stdout(&format!("Reports are in {}", folder.display()));
-        Ok(())
-    })
+/// A search whose reports were written.
+pub(crate) struct ReportedSearch {
+    pub(crate) exit: Exit,
+    /// What its end is told as.
+    pub(crate) answer: String,
+    /// What those see who watched it.
+    pub(crate) page: PageParts,
 }
 
-/// What a search's end is told as.
-pub(crate) fn notice_text(folder: &Path) -> Result<String, CliError> {
-    let mut text = String::new();
+/// Writes all reports of a search, and prints its answer.
+pub(crate) fn write_and_print_reports(folder: &Path) -> Result<ReportedSearch, CliError> {
     with_search(folder, |search| {
-        text = answer_text(search);
-        Ok(())
-    })?;
-    Ok(text)
+        write_reports(folder, search)?;
+        let answer = answer_text(search);
+        print::stdout("");
+        print::stdout(&answer);
+        print::stdout(&format!("Reports are in {}", folder.display()));
+        let exit = exit_of(&search.answer());
+        Ok(ReportedSearch { exit, answer, page: capacity_parts(search) })
+    })
 }
 
 /// Prints one report of a search, and returns the exit code.
@@ -98,15 +100,15 @@ pub(crate) fn print_report(folder: &Path, format: ReportFormat) -> Result<Exit, 
             }
         };
         print::stdout(text.trim_end());
-        Ok(())
+        Ok(exit_of(&search.answer()))
     })
 }
 
-/// Passes a search, read from its log and its sessions, to `each`, and returns the exit code.
-fn with_search(
+/// Passes a search, read from its log and its sessions, to `each`.
+fn with_search<T>(
     folder: &Path,
-    each: impl FnOnce(&CompletedSearch<'_>) -> Result<(), CliError>,
-) -> Result<Exit, CliError> {
+    each: impl FnOnce(&CompletedSearch<'_>) -> Result<T, CliError>,
+) -> Result<T, CliError> {
     let logged = search_log::read(folder)?;
     let findings: Vec<TrialFinding> = logged
         .trials
@@ -120,8 +122,7 @@ fn with_search(
     let ending = logged.end.unwrap_or(SearchEnd::Broken);
     let completed =
         CompletedSearch { opening: &logged.opening, search: &search, findings: &findings, ending };
-    each(&completed)?;
-    Ok(exit_of(&completed.answer()))
+    each(&completed)
 }
 
 fn answer_text(search: &CompletedSearch<'_>) -> String {

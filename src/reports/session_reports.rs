@@ -17,9 +17,9 @@ use rushhour_core::event::{EventKind, SessionHeader, StopReason};
 use rushhour_report::fold::{EndedRuns, FoldedSession};
 use rushhour_report::judged::{JudgedFold, JudgingResult};
 use rushhour_report::render::{
-    RecordedRuns, RunsCsv, TurnsCsv, funnel_csv, histogram_csv, hlog, judged_csv,
+    PageParts, RecordedRuns, RunsCsv, TurnsCsv, funnel_csv, histogram_csv, hlog, judged_csv,
     judging_sentences, junit, pairs_csv, percentiles_csv, session_json, session_markdown,
-    session_notice, session_page_with, session_text, timeseries_csv,
+    session_notice, session_page_with, session_parts, session_text, timeseries_csv,
 };
 use rushhour_report::session::{Criterion, SessionVerdict, Summary};
 
@@ -153,9 +153,7 @@ pub(crate) fn print_report(
     format: ReportFormat,
     recordings: RecordingsOnPage,
 ) -> Result<Exit, CliError> {
-    let folded = read_session(&folder.join(JOURNAL), |_, _| Ok(()))?;
-    let judged = read_judged(folder, &folded)?;
-    let verdict = SessionVerdict { judged, ..SessionVerdict::of(&folded, criterion) };
+    let (folded, verdict) = read_judged_session(folder, criterion)?;
     let text = match format {
         ReportFormat::Text => session_text(&folded, &verdict, criterion, print::stdout_style()),
         ReportFormat::Markdown => session_markdown(&folded, &verdict, criterion),
@@ -171,10 +169,25 @@ pub(crate) fn print_report(
 
 /// What a session's end is told as.
 pub(crate) fn notice_text(folder: &Path, criterion: Criterion) -> Result<String, CliError> {
+    let (folded, verdict) = read_judged_session(folder, criterion)?;
+    Ok(session_notice(&folded, &verdict, criterion))
+}
+
+/// The report's page, for those who watched the session.
+pub(crate) fn page_parts(folder: &Path, criterion: Criterion) -> Result<PageParts, CliError> {
+    let (folded, verdict) = read_judged_session(folder, criterion)?;
+    Ok(session_parts(&folded, &verdict, criterion))
+}
+
+/// A session, with what judging found where it was judged.
+fn read_judged_session(
+    folder: &Path,
+    criterion: Criterion,
+) -> Result<(FoldedSession, SessionVerdict), CliError> {
     let folded = read_session(&folder.join(JOURNAL), |_, _| Ok(()))?;
     let judged = read_judged(folder, &folded)?;
     let verdict = SessionVerdict { judged, ..SessionVerdict::of(&folded, criterion) };
-    Ok(session_notice(&folded, &verdict, criterion))
+    Ok((folded, verdict))
 }
 
 /// Rendered bytes as text, for printing.

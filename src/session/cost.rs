@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::io::{self, BufRead, IsTerminal};
 
-use crate::error::CliError;
+use crate::error::{CliError, ErrorKind};
 use crate::print;
 use rushhour_core::bill::{BillForecast, Budget, BudgetLimits};
 use rushhour_core::profile::Profile;
@@ -54,7 +54,7 @@ impl<'a> CostCheck<'a> {
         if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
             return Ok(());
         }
-        Err(CliError::usage("nothing was started"))
+        Err(CliError::new(ErrorKind::Declined, "nothing was started"))
     }
 
     /// Which limit the first run, at its worst, would exceed.

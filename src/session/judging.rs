@@ -151,16 +151,20 @@ pub(crate) fn judge_session(
         return Ok(Exit::Passed);
     };
     info!(folder = %folder.display(), runs = selection.count(), "judging");
-    print::stderr(&format!(
-        "\nJudging {} of {} runs: Cekura runs them again, at most {} at once.",
+    let beginning = format!(
+        "Judging {} of {} runs: Cekura runs them again, at most {} at once.",
         selection.count(),
         selection.passed + selection.failed,
         profile.limits.in_flight
-    ));
+    );
+    print::stderr(&format!("\n{beginning}"));
+    if let Some(live) = options.live {
+        live.judging(format!("{beginning} What it finds is shown when it has ended."));
+    }
     // The journal holds the selection before anything is submitted, so that no run is ever judged twice.
     let loaded = LoadedProfile { profile, settings: plan.header.settings.clone() };
     let create = |_| folder::create_judging(folder, &plan.header.session);
-    // Who follows the session that is judged sees that one to its end.
+    // Who follows the session that is judged goes on to see that one.
     let options = &SessionOptions { live: None, ..*options };
     let completed = run_session_in(&loaded, options, create)?;
     rewrite_after_judging(folder, options.criterion)?;

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use clap::Args;
+use tracing::info;
 
 use crate::error::CliError;
 use crate::known_secrets;
 use crate::print;
 use rushhour_live::{ListenAddress, LiveError, LiveOptions, LiveServer, PageToken};
+use rushhour_report::render::PageParts;
 use rushhour_report::session::Criterion;
 
 /// The token of the page and of metrics, chosen by the user.
@@ -69,14 +71,22 @@ impl LiveArgs {
     }
 }
 
-/// Shows the end of a session in `folder` to those who watch.
-pub(crate) fn close(server: Option<LiveServer>, folder: &Path) {
+/// Shows the end of a session in `folder` to those who watch: the report, where it says more than the session's events.
+pub(crate) fn close(
+    server: Option<LiveServer>,
+    folder: &Path,
+    report: impl FnOnce() -> Option<Result<PageParts, CliError>>,
+) {
     if let Some(server) = server {
+        let report = server.page().and_then(|_| report()).and_then(|read| {
+            // What was drawn before stays.
+            read.inspect_err(|error| info!(%error, "the page does not show the report")).ok()
+        });
         let folder = folder.display();
         let note = format!(
             "The session has ended, and this page changes no more. Reports are in {folder}"
         );
-        server.close(&known_secrets::redacted(&note));
+        server.close(&known_secrets::redacted(&note), report);
     }
 }
 

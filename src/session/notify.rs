@@ -71,11 +71,11 @@ impl NotifyError {
     }
 }
 
-/// Tells the webhook that the environment or the profile names, if one does. `summary` is sent as it is, or `text` where
-/// the format is one for people. Whatever becomes of it, the session's result stays what it is.
+/// Tells the webhook that the environment or the profile names, if one does. `summary` is sent, or `text` where the
+/// format is one for people. Whatever becomes of it, the session's result stays what it is.
 pub(crate) fn notify(
     profile: &Profile,
-    summary: &Path,
+    summary: impl FnOnce() -> Result<Vec<u8>, CliError>,
     text: impl FnOnce() -> Result<String, CliError>,
 ) {
     let settings = profile.notify.as_ref();
@@ -100,9 +100,7 @@ pub(crate) fn notify(
     }
     let format = settings.map_or(NoticeFormat::Summary, |settings| settings.format);
     let body = match format {
-        NoticeFormat::Summary => {
-            read_bounded(summary, MAX_SUMMARY).map_err(CliError::from_internal)
-        }
+        NoticeFormat::Summary => summary(),
         NoticeFormat::Slack => text().map(|text| slack(&text).to_string().into_bytes()),
         NoticeFormat::Teams => text().map(|text| teams(&text).to_string().into_bytes()),
     };
@@ -113,12 +111,28 @@ pub(crate) fn notify(
     }
 }
 
-/// The same for a session that was resumed. Whoever wrote its journal chose the webhook that it names, so that one is told
+/// Tells the webhook that there is no result, and why: nobody may be there to read standard error. Whoever was asked and
+/// declined is there.
+pub(crate) fn notify_failure(profile: &Profile, error: &CliError) {
+    if error.is_declined() {
+        return;
+    }
+    let (name, reason) = (&profile.name, known_secrets::redacted(&error.one_line()));
+    let summary = json!({ "profile": name, "error": reason }).to_string().into_bytes();
+    notify(profile, || Ok(summary), || Ok(format!("No result of {name}: {reason}")));
+}
+
+/// A summary that was written to a file.
+pub(crate) fn summary_file(path: &Path) -> Result<Vec<u8>, CliError> {
+    read_bounded(path, MAX_SUMMARY).map_err(CliError::from_internal)
+}
+
+/// Tells of the end of a session that was resumed. Whoever wrote its journal chose the webhook that it names, so that one is told
 /// only if the user trusts it.
 pub(crate) fn notify_resumed(
     profile: &Profile,
     trust: TrustArgs,
-    summary: &Path,
+    summary: impl FnOnce() -> Result<Vec<u8>, CliError>,
     text: impl FnOnce() -> Result<String, CliError>,
 ) {
     let is_named = std::env::var(URL_VARIABLE).is_ok_and(|url| !url.trim().is_empty());

@@ -91,6 +91,27 @@ fn a_session_ends_in_the_summary_the_outputs_and_the_exit_code() {
 }
 
 #[test]
+fn a_soak_shows_how_it_was_judged() {
+    let job = Job::new();
+    let profile = quickstart();
+    let environment = [
+        ("PROFILE", profile.as_str()),
+        ("REPORTS", "reports"),
+        ("COMMAND", "soak"),
+        ("SET", "scenario.0.copies=12\nseed=7\n"),
+    ];
+    run_short_session(&mut job.step("actions/run/run", &environment));
+    let summary = job.read("summary");
+    let (soak, session) = summary.split_at(summary.rfind("\n### ").expect("two reports"));
+    let text = soak.strip_prefix("### Soak\n\n").expect("the soak comes first");
+    let verdicts = ["Not enough data: ", "Invalid: the generator"];
+    assert!(verdicts.iter().any(|verdict| text.contains(verdict)), "{summary}");
+    let is_code = |line: &str| line.is_empty() || line.starts_with("    ");
+    assert!(text.lines().all(is_code), "{summary}");
+    assert!(session.contains("Seed 7"), "{summary}");
+}
+
+#[test]
 fn a_profile_that_is_not_valid_has_no_session() {
     let job = Job::new();
     fs::write(job.path("bad.toml"), "name = 7\n").unwrap();

@@ -88,6 +88,18 @@ def wait_drawn(page, more):
     until(page, f"Number(document.documentElement.dataset.drawn) >= {wanted}")
 
 
+def faults(page, where):
+    """What is wrong with how a page is drawn, which has one script and one style of its own."""
+    known = ("a SCRIPT", "a LINK")
+    seen = page.evaluate(MEASURE)
+    found = [f"{where}: {problem}" for problem in seen["broken"] if problem not in known]
+    found += [f"{where}: a link to {address} leads nowhere" for address in seen["linked"]]
+    for violation in Axe().run(page).response["violations"]:
+        targets = [node["target"] for node in violation["nodes"]][:3]
+        found.append(f"{where}: {violation['id']}: {violation['help']} {targets}")
+    return found
+
+
 def main():
     pictures, address, rushhour, folder = pathlib.Path(sys.argv[1]), *sys.argv[2:5]
     broken, messages, requests = [], [], set()
@@ -98,14 +110,8 @@ def main():
             broken.append(f"{arguments} ended with {done.returncode}: {done.stderr}")
 
     def check(page, where):
-        seen = page.evaluate(MEASURE)
-        # The page has one script and one style of its own.
-        known = ("a SCRIPT", "a LINK")
-        broken.extend(f"{where}: {problem}" for problem in seen["broken"] if problem not in known)
-        for violation in Axe().run(page).response["violations"]:
-            targets = [node["target"] for node in violation["nodes"]][:3]
-            broken.append(f"{where}: {violation['id']}: {violation['help']} {targets}")
-        return seen["charts"]
+        broken.extend(faults(page, where))
+        return page.evaluate(MEASURE)["charts"]
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])

@@ -39,6 +39,7 @@ pub(crate) enum FeedMessage {
     GoOn(LiveSession),
     Event(Box<Event>),
     Level(Box<LevelSoFar>),
+    Judging(String),
 }
 
 /// A session that begins.
@@ -95,6 +96,11 @@ impl LiveFeed {
     /// What became of a level, in a search for capacity.
     pub fn level(&self, level: LevelSoFar) {
         self.send(FeedMessage::Level(Box::new(level)));
+    }
+
+    /// The session has ended, and its runs are judged; says so in sentences.
+    pub fn judging(&self, text: String) {
+        self.send(FeedMessage::Judging(text));
     }
 
     fn send(&self, message: FeedMessage) {

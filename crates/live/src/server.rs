@@ -28,8 +28,9 @@ use super::address::ListenAddress;
 use super::feed::{LiveFeed, Missing};
 use super::push::{LAST_PUSH, MetricsPush, Pusher};
 use super::routes::{Content, harden, refuse, router};
-use super::view::{Inputs, Shared, View};
+use super::view::{Inputs, LiveEnd, Shared, View};
 use rushhour_report::live::LiveFold;
+use rushhour_report::render::PageParts;
 use rushhour_report::session::Criterion;
 
 /// The most connections to a listener; a viewer has one or two.
@@ -96,7 +97,7 @@ pub struct LiveServer {
     feed: LiveFeed,
     page: Option<String>,
     metrics: Option<String>,
-    over: Option<oneshot::Sender<String>>,
+    over: Option<oneshot::Sender<LiveEnd>>,
     ended: blocking::Receiver<()>,
 }
 
@@ -192,15 +193,16 @@ impl LiveServer {
         self.metrics.as_deref()
     }
 
-    /// Draws the page a last time, says `note` on it, and stops. Returns within seconds, whoever still reads.
-    pub fn close(mut self, note: &str) {
-        self.end(note);
+    /// Draws the page a last time, says `note` on it, and stops: the report, or the session as its events tell it. Returns
+    /// within seconds, whoever still reads.
+    pub fn close(mut self, note: &str, report: Option<PageParts>) {
+        self.end(note, report);
     }
 
-    fn end(&mut self, note: &str) {
+    fn end(&mut self, note: &str, report: Option<PageParts>) {
         let Some(over) = self.over.take() else { return };
         // Fails where the thread has ended by itself, which it does not.
-        let _ = over.send(note.to_owned());
+        let _ = over.send(LiveEnd { note: note.to_owned(), report });
         if self.ended.recv_timeout(MAX_CLOSING).is_err() {
             info!("the page's server did not end in time");
         }
@@ -209,7 +211,7 @@ impl LiveServer {
 
 impl Drop for LiveServer {
     fn drop(&mut self) {
-        self.end("The process ended.");
+        self.end("The process ended.", None);
     }
 }
 

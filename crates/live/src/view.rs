@@ -12,7 +12,8 @@ use super::push::{PushInProgress, Pusher};
 use rushhour_core::units::SessionTime;
 use rushhour_report::live::{LiveFold, LiveSnapshot};
 use rushhour_report::render::{
-    LevelSoFar, LiveContext, MetricsFormat, live_drift, live_parts, live_title, session_metrics,
+    LevelSoFar, LiveContext, MetricsFormat, PageParts, live_drift, live_parts, live_title,
+    session_metrics,
 };
 use rushhour_report::session::Criterion;
 
@@ -51,8 +52,15 @@ pub(crate) struct Shared {
 pub(crate) struct Inputs {
     pub(crate) feed: mpsc::Receiver<FeedMessage>,
     pub(crate) scrapes: mpsc::Receiver<Scrape>,
-    /// The end, and what to say then.
-    pub(crate) over: oneshot::Receiver<String>,
+    pub(crate) over: oneshot::Receiver<LiveEnd>,
+}
+
+/// The end, and what is shown then.
+#[derive(Debug, Default)]
+pub(crate) struct LiveEnd {
+    pub(crate) note: String,
+    /// The report, where it says more than the session's events.
+    pub(crate) report: Option<PageParts>,
 }
 
 /// How a soak drifts, as it was last drawn.
@@ -94,6 +102,8 @@ pub(crate) struct View {
     levels: Vec<LevelSoFar>,
     drift: DrawnDrift,
     missing: Missing,
+    /// What is said of the judging that goes on.
+    judging: Option<String>,
     page: Arc<DrawnPage>,
     not_before: Instant,
     scraped: [Option<(Instant, Arc<str>)>; 2],
@@ -118,6 +128,7 @@ impl View {
             levels: Vec::new(),
             drift: DrawnDrift::default(),
             missing,
+            judging: None,
             page: Arc::default(),
             not_before: Instant::now(),
             scraped: [None, None],
@@ -134,11 +145,11 @@ impl View {
         loop {
             tokio::select! {
                 biased;
-                note = &mut inputs.over => {
+                end = &mut inputs.over => {
                     while let Ok(message) = inputs.feed.try_recv() {
                         self.take(message);
                     }
-                    self.draw(Some(note.unwrap_or_default()));
+                    self.draw_last(end.unwrap_or_default());
                     let forecast = self.forecast_runs();
                     let pusher = self.pusher.filter(|_| !self.is_replayed);
                     return pusher.and_then(|pusher| pusher.last(&self.fold, forecast));
@@ -179,6 +190,7 @@ impl View {
                 }
             }
             FeedMessage::Level(level) => self.levels.push(*level),
+            FeedMessage::Judging(text) => self.judging = Some(text),
         }
     }
 
@@ -204,11 +216,25 @@ impl View {
 
     fn draw_for_viewers(&mut self) {
         if self.is_watched() && Instant::now() >= self.not_before {
-            self.draw(None);
+            self.draw();
+            self.show();
         }
     }
 
-    fn draw(&mut self, over: Option<String>) {
+    fn draw_last(&mut self, LiveEnd { note, report }: LiveEnd) {
+        match report {
+            Some(report) => self.page = Arc::new(self.page.next(report.title, report.parts)),
+            None => self.draw(),
+        }
+        self.page = Arc::new(DrawnPage { over: Some(note), ..(*self.page).clone() });
+        self.show();
+    }
+
+    fn show(&self) {
+        self.shared.pages.send_replace(Arc::clone(&self.page));
+    }
+
+    fn draw(&mut self) {
         let began = Instant::now();
         self.count_missing();
         let mut of_drift = Duration::ZERO;
@@ -225,14 +251,11 @@ impl View {
                 levels: &self.levels,
                 drift: self.drift.html.as_deref(),
                 is_incomplete: self.fold.missing() > 0,
+                judging: self.judging.as_deref(),
             };
             let parts = live_parts(&snapshot, &context);
             self.page = Arc::new(self.page.next(live_title(&snapshot), parts));
         }
-        if over.is_some() {
-            self.page = Arc::new(DrawnPage { over, ..(*self.page).clone() });
-        }
-        self.shared.pages.send_replace(Arc::clone(&self.page));
         let rest = (began.elapsed().saturating_sub(of_drift) * REST).max(DRAW_EVERY / 2);
         self.not_before = Instant::now() + rest;
     }
@@ -264,6 +287,7 @@ mod tests {
 
     use super::*;
     use crate::push::MetricsPush;
+    use rushhour_report::render::LivePart;
 
     #[derive(Debug)]
     struct Collector;
@@ -283,20 +307,40 @@ mod tests {
     }
 
     async fn pushes_after(messages: Vec<FeedMessage>) -> bool {
-        let (sender, feed) = mpsc::channel(messages.len());
+        run_to_end(messages, LiveEnd::default()).await.0
+    }
+
+    /// Whether something is pushed at the end, and the last page.
+    async fn run_to_end(messages: Vec<FeedMessage>, last: LiveEnd) -> (bool, Arc<DrawnPage>) {
+        let (sender, feed) = mpsc::channel(messages.len().max(1));
         for message in messages {
             sender.try_send(message).expect("there is room for all");
         }
         let (end, over) = oneshot::channel();
-        end.send(String::new()).expect("the view is not told yet");
+        end.send(last).expect("the view is not told yet");
         let (asked, scrapes) = mpsc::channel(1);
         let pages = watch::Sender::new(Arc::default());
         let shared = Arc::new(Shared { pages, wanted: Notify::new(), scrapes: asked });
         let pusher = Pusher::new(Box::new(Collector), Instant::now());
         let criterion = Criterion::default();
         let missing = Missing::new(Arc::default(), || {});
-        let view = View::new(shared, criterion, missing, Some(pusher), LiveFold::default);
-        view.run(Inputs { feed, scrapes, over }).await.is_some()
+        let view =
+            View::new(Arc::clone(&shared), criterion, missing, Some(pusher), LiveFold::default);
+        let pushes = view.run(Inputs { feed, scrapes, over }).await.is_some();
+        let page = Arc::clone(&shared.pages.borrow());
+        (pushes, page)
+    }
+
+    #[tokio::test]
+    async fn the_last_page_is_the_report() {
+        let header = LivePart { id: "header", html: "holds 4".to_owned() };
+        let report = PageParts { title: "desk: capacity".to_owned(), parts: vec![header] };
+        let note = "over".to_owned();
+        let end = LiveEnd { note: note.clone(), report: Some(report) };
+        let (_, page) = run_to_end(Vec::new(), end).await;
+        assert_eq!((page.title.as_str(), &page.over), ("desk: capacity", &Some(note)));
+        assert_eq!(page.live_parts()[0].html, "holds 4");
+        assert_eq!(page.number, 1, "whoever watches is shown it");
     }
 
     fn session() -> LiveSession {

@@ -1,6 +1,6 @@
 //! The command: runs each session that the search asks for, and tells the search what it found.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
@@ -13,14 +13,12 @@ use crate::exit::Exit;
 use crate::load_profile::load_profile;
 use crate::print;
 use crate::reports::search_log::SearchLog;
-use crate::reports::search_reports::{
-    SUMMARY, notice_text, trial_finding, write_and_print_reports,
-};
+use crate::reports::search_reports::{SUMMARY, trial_finding, write_and_print_reports};
 use crate::session::cost::{self, CostCheck};
 use crate::session::folder::{self, LEVELS};
 use crate::session::live::{self, LiveArgs};
 use crate::session::new_session::{SessionOptions, forecast_within_cloud_limits, run_session};
-use crate::session::notify::notify;
+use crate::session::notify::{notify, notify_failure, summary_file};
 use rushhour_core::bill::BillForecast;
 use rushhour_core::profile::{LoadedProfile, Profile};
 use rushhour_core::units::Mode;
@@ -72,6 +70,21 @@ pub(crate) struct CapacityArgs {
 pub(crate) fn capacity(arguments: &CapacityArgs) -> Result<Exit, CliError> {
     let loaded = load_profile(&arguments.profile)?;
     let profile = &loaded.profile;
+    let searched = search(arguments, &loaded);
+    let (folder, live) = searched.inspect_err(|error| notify_failure(profile, error))?;
+    let reported = write_and_print_reports(&folder);
+    let reported = reported.inspect_err(|error| notify_failure(profile, error))?;
+    live::close(live, &folder, || Some(Ok(reported.page)));
+    notify(profile, || summary_file(&folder.join(SUMMARY)), || Ok(reported.answer));
+    Ok(reported.exit)
+}
+
+/// Searches, and returns the search's folder; whoever follows it goes on to do so.
+fn search(
+    arguments: &CapacityArgs,
+    loaded: &LoadedProfile,
+) -> Result<(PathBuf, Option<LiveServer>), CliError> {
+    let profile = &loaded.profile;
     if profile.thresholds.is_empty() {
         return Err(no_thresholds(profile.mode.representative()));
     }
@@ -95,14 +108,10 @@ pub(crate) fn capacity(arguments: &CapacityArgs) -> Result<Exit, CliError> {
     };
     let mut log = SearchLog::create(&folder.path, opening.clone())?;
     let feed = live.as_ref().map(LiveServer::feed);
-    let running =
-        RunningSearch { arguments, loaded: &loaded, folder: &folder.path, opening, live: feed };
+    let running = RunningSearch { arguments, loaded, folder: &folder.path, opening, live: feed };
     let ending = running.run(CapacitySearch::new(rules), &mut log)?;
     log.write(&LogLine::Ended(LogEnded { ending }))?;
-    let exit = write_and_print_reports(&folder.path);
-    live::close(live, &folder.path);
-    notify(profile, &folder.path.join(SUMMARY), || notice_text(&folder.path));
-    exit
+    Ok((folder.path, live))
 }
 
 /// Checks that the highest level keeps to what LiveKit Cloud allows without asking.

@@ -23,9 +23,9 @@ pub use csv::{
 };
 pub use hlog::{HlogError, hlog};
 pub use html::{
-    JudgedHistory, LevelSoFar, LiveContext, LivePart, RecordedRuns, capacity_page, history_page,
-    live_drift, live_frame, live_parts, live_style, live_title, session_page, session_page_with,
-    soak_page,
+    JudgedHistory, LevelSoFar, LiveContext, LivePart, PageParts, RecordedRuns, capacity_page,
+    capacity_parts, history_page, live_drift, live_frame, live_parts, live_style, live_title,
+    session_page, session_page_with, session_parts, soak_and_session_parts, soak_page,
 };
 pub use json::{
     CAPACITY_VERSION, CapacitySummary, LeakSummary, NightlySeriesSummary, NightlySummary,
@@ -39,6 +39,7 @@ pub use metrics::{OtlpEncoding, rejected_points, session_otlp};
 pub use sentences::capacity::{capacity_headline, capacity_remarks, trial_line, trial_result_line};
 pub use sentences::judging::judging_sentences;
 pub use sentences::session::session_notice;
+pub use sentences::soak::soak_notice;
 pub use sentences::threshold::abort_reason;
 pub use sentences::{counted, listed};
 pub use table::Style;

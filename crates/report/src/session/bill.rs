@@ -6,8 +6,9 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::capacity::SearchSpend;
 use crate::fold::FoldedSession;
-use rushhour_core::bill::{Bill, BillForecast, BillRow};
+use rushhour_core::bill::{Bill, BillForecast, BillRow, Tariff};
 use rushhour_core::profile::{BillSettings, PriceItem};
 use rushhour_core::units::Usd;
 
@@ -187,6 +188,52 @@ impl BillTotals {
             forecast_error: relative_error(list, forecast.list()),
             furthest_off: furthest_off(bill, &forecast),
         })
+    }
+}
+
+/// What a session has used of its limits on money and runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitsUsed {
+    /// The cost of the runs at list prices, of those in flight as far as they got.
+    pub spent: Usd,
+    /// The limit on it.
+    pub budget: Option<Usd>,
+    /// Runs started.
+    pub runs: u64,
+    /// The limit on them.
+    pub most_runs: Option<u64>,
+    /// Runs in flight of a session that runs.
+    pub in_flight: u64,
+    /// The most that one of them may cost, which is what the budget counts until it ends.
+    pub worst_run: Usd,
+}
+
+impl LimitsUsed {
+    /// Those of a session.
+    pub(crate) fn of(folded: &FoldedSession) -> Self {
+        let profile = &folded.opening.profile;
+        let in_flight = if folded.is_running { folded.tally.open() } else { 0 };
+        let worst = Tariff::new(profile).map_or(Usd::ZERO, |tariff| tariff.cost(tariff.worst()));
+        Self {
+            spent: folded.bill.list(),
+            budget: profile.limits.budget,
+            runs: folded.tally.started,
+            most_runs: profile.limits.max_runs,
+            in_flight,
+            worst_run: worst,
+        }
+    }
+
+    /// Those of a search, in a level of it: the level's limits are what the levels before it, which used `before`, have left.
+    #[must_use]
+    pub(crate) fn after(self, before: SearchSpend) -> Self {
+        Self {
+            spent: self.spent + before.money,
+            budget: self.budget.map(|left| left + before.money),
+            runs: self.runs + before.runs,
+            most_runs: self.most_runs.map(|left| left + before.runs),
+            ..self
+        }
     }
 }
 

@@ -22,7 +22,7 @@ mod unfinished;
 mod validity;
 mod verdict;
 
-pub use bill::{BillItem, BillSummary, BillTotals, CostEach, OldPrices};
+pub use bill::{BillItem, BillSummary, BillTotals, CostEach, LimitsUsed, OldPrices};
 pub use break_up::GapStretch;
 pub(crate) use break_up::{BREAKS_UP, MATERIAL_RATIO, MATERIAL_RISE, break_up};
 pub use dispatch_stall::{DispatchStall, StalledJoins, WORKERS_AWAITED, WORKERS_KEPT};

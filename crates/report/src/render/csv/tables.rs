@@ -40,5 +40,5 @@ pub fn comparison_csv(comparison: &SessionComparison, to: impl Write) -> csv::Re
 /// # Errors
 /// If writing fails.
 pub fn capacity_csv(searched: &CompletedSearch<'_>, to: impl Write) -> csv::Result<()> {
-    capacity::session_table(searched).csv(to)
+    capacity::session_table(searched, capacity::LevelReports::Elsewhere).csv(to)
 }

@@ -6,15 +6,17 @@ use maud::{DOCTYPE, Markup, html};
 use super::capacity;
 use super::live_health::{agent, generator_now, loss_words, workers};
 use super::page::section;
+use super::parts::{LivePart, PageSection};
 use super::recordings::RecordedRuns;
-use super::session_page::{PageSection, header, sections, tone};
+use super::session_page::{header, sections, tone};
 use super::soak;
-use crate::capacity::TrialFinding;
+use crate::capacity::{SearchSpend, TrialFinding};
 use crate::fold::FoldedSession;
 use crate::live::{LiveSnapshot, RecentEvent, RecentKind};
+use crate::render::sentences::bill::limits_sentence;
 use crate::render::sentences::session::{verdict_sentence, warnings};
 use crate::render::visible;
-use crate::session::{Criterion, OverallVerdict};
+use crate::session::{Criterion, LimitsUsed, OverallVerdict};
 use crate::soak::SoakAnalysis;
 use rushhour_core::units::SessionTime;
 
@@ -33,6 +35,8 @@ pub struct LiveContext<'a> {
     pub levels: &'a [LevelSoFar],
     /// What [`live_drift`] has drawn of a soak; it is drawn less often than the rest.
     pub drift: Option<&'a str>,
+    /// What is said of the judging that goes on after the session.
+    pub judging: Option<&'a str>,
     /// Whether events are missing from what is shown.
     pub is_incomplete: bool,
 }
@@ -46,15 +50,6 @@ pub struct LevelSoFar {
     pub finding: TrialFinding,
 }
 
-/// A part of the page, which is redrawn by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LivePart {
-    /// Its name, unique on the page.
-    pub id: &'static str,
-    /// Its content, which is safe to show as it is.
-    pub html: String,
-}
-
 /// The page's parts, the header first. After the session's end they are those of its report.
 pub fn live_parts(snapshot: &LiveSnapshot, context: &LiveContext<'_>) -> Vec<LivePart> {
     let LiveSnapshot { folded, verdict, .. } = snapshot;
@@ -65,13 +60,14 @@ pub fn live_parts(snapshot: &LiveSnapshot, context: &LiveContext<'_>) -> Vec<Liv
         running_header(snapshot, context)
     };
     let mut parts = vec![LivePart { id: "header", html: head.into_string() }];
-    let mut push = |section: PageSection| {
-        parts.push(LivePart { id: section.id, html: section.drawn().into_string() });
-    };
+    let mut push = |section: PageSection| parts.push(section.drawn());
+    if let Some(judging) = context.judging {
+        push(PageSection::new("judging", "Judging", html! { p { (visible(judging)) } }));
+    }
     if !context.levels.is_empty() {
         let findings: Vec<TrialFinding> =
             context.levels.iter().map(|level| level.finding.clone()).collect();
-        let levels = levels(context.levels, &findings);
+        let levels = levels(context.levels, &findings, folded);
         push(PageSection::new("levels", "Levels so far", levels));
         let thresholds = &folded.opening.profile.thresholds;
         let figures = capacity::figures(thresholds, &findings);
@@ -80,9 +76,7 @@ pub fn live_parts(snapshot: &LiveSnapshot, context: &LiveContext<'_>) -> Vec<Liv
     if let Some(drift) = context.drift {
         parts.push(LivePart { id: "drift", html: drift.to_owned() });
     }
-    let mut push = |section: PageSection| {
-        parts.push(LivePart { id: section.id, html: section.drawn().into_string() });
-    };
+    let mut push = |section: PageSection| parts.push(section.drawn());
     for section in sections(folded, verdict, criterion, &RecordedRuns::default()) {
         let is_before_events = section.id == "failures";
         if is_before_events {
@@ -213,9 +207,15 @@ pub fn live_drift(analysis: &SoakAnalysis, folded: &FoldedSession) -> String {
     section("drift", "Drift so far", &content).into_string()
 }
 
-fn levels(levels: &[LevelSoFar], findings: &[TrialFinding]) -> Markup {
+fn levels(levels: &[LevelSoFar], findings: &[TrialFinding], folded: &FoldedSession) -> Markup {
+    // The last level is listed, and its session shown, until the next one begins.
+    let is_shown = |one: &TrialFinding| one.folder.ends_with(folded.opening.session.as_str());
+    let before = findings.iter().filter(|one| !is_shown(one)).map(|one| one.spent);
+    let before = before.fold(SearchSpend::default(), SearchSpend::plus);
+    let used = LimitsUsed::of(folded).after(before);
     html! {
         ol { @for level in levels { li { (visible(&level.line)) } } }
+        @if let Some(limits) = limits_sentence(&used) { p { "The whole search: " (limits) } }
         (capacity::levels(findings))
     }
 }
@@ -265,7 +265,7 @@ mod tests {
     use crate::session::test_sessions::{Fate, HOSTILE, SessionBuilder, ordinary};
     use crate::session::{SessionVerdict, Verdict};
     use rushhour_core::event::FailureClass;
-    use rushhour_core::units::Micros;
+    use rushhour_core::units::{Micros, SessionId, Usd};
 
     const CONTEXT: LiveContext<'_> = LiveContext {
         criterion: Criterion::Interval,
@@ -273,6 +273,7 @@ mod tests {
         forecast: (100, SessionTime(90_000_000)),
         levels: &[],
         drift: None,
+        judging: None,
         is_incomplete: false,
     };
 
@@ -346,6 +347,41 @@ mod tests {
         assert!(page.contains("Levels in the order in which they were tried"), "{page}");
         let title = live_frame(HOSTILE, &[]);
         assert!(title.contains("&lt;script&gt;") && !title.contains("<script>"), "{title}");
+    }
+
+    #[test]
+    fn judging_is_said_to_go_on() {
+        let parts = live_parts(&snapshot(ordinary(30, "")), &CONTEXT);
+        assert!(parts.iter().all(|part| part.id != "judging"));
+        let context = LiveContext { judging: Some("Judging 3 <of> 30 runs."), ..CONTEXT };
+        let parts = live_parts(&snapshot(ordinary(30, "")), &context);
+        checked(&parts);
+        assert_eq!(parts[1].id, "judging");
+        assert!(parts[1].html.contains("Judging 3 &lt;of&gt; 30 runs."), "{}", parts[1].html);
+    }
+
+    #[test]
+    fn limits_of_a_search_are_those_of_all_its_levels() {
+        let limits = "[limits]\nbudget = \"6 USD\"\nmax_runs = 260\n";
+        let mut builder = SessionBuilder::chat(limits);
+        builder.run(SessionTime(0), Micros::ZERO, Fate::StaysOpen);
+        let mut running = snapshot(builder.killed());
+        let failed = FailureClass::AgentLeft;
+        let mut finding = finding(1, Purpose::Step, 10, LevelVerdict::Passed, 0, failed);
+        finding.spent.money = Usd::from_dollars(4.0);
+        finding.spent.runs = 240;
+        let levels = [LevelSoFar { line: "session 1".to_owned(), finding }];
+        let context = LiveContext { levels: &levels, ..CONTEXT };
+        let page = checked(&live_parts(&running, &context));
+        let whole = "The whole search: Of the budget of 10.00 USD, 4.00 USD is used so far; ";
+        assert!(page.contains(whole), "{page}");
+        assert!(page.contains("Of at most 500 runs, 241 started."), "{page}");
+        let own = "Of the budget of 6.00 USD, 0.00 USD is used so far; until it ends, each of 1 run in flight counts at its worst, ";
+        assert!(page.contains(own), "{page}");
+        // The level that has ended is shown until the next one begins, and counts once.
+        running.folded.opening.session = SessionId::new("1");
+        let page = checked(&live_parts(&running, &context));
+        assert!(page.contains("The whole search: Of the budget of 6.00 USD, 0.00 USD"), "{page}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::recordings::RecordedRuns;
 use crate::fold::{FoldedSession, SlowRun, TIMELINE_METRICS};
 use crate::judged::JudgingResult;
 use crate::paired::PairedComparison;
-use crate::render::sentences::bill::bill_sentence;
+use crate::render::sentences::bill::{bill_sentence, limits_sentence};
 use crate::render::sentences::counted;
 use crate::render::sentences::judging::judging_sentences;
 use crate::render::sentences::paired::{DIFFERENT_LATENCIES, paired_notes};
@@ -21,7 +21,7 @@ use crate::render::tables::paired::{cost_table, difference_table, premium_table}
 use crate::render::tables::thresholds::threshold_table;
 use crate::render::tables::validity::validity_table;
 use crate::render::visible;
-use crate::session::{BillSummary, BillTotals, Criterion, OldPrices, SessionVerdict};
+use crate::session::{BillSummary, BillTotals, Criterion, LimitsUsed, OldPrices, SessionVerdict};
 use rushhour_core::units::SessionTime;
 
 pub(super) fn thresholds(verdict: &SessionVerdict, criterion: Criterion) -> Markup {
@@ -87,6 +87,7 @@ pub(super) fn bill(folded: &FoldedSession) -> Option<Markup> {
     let (bill, totals) = (BillSummary::of(folded)?, BillTotals::of(folded)?);
     Some(html! {
         p { (bill_sentence("The session", &totals)) }
+        @if let Some(limits) = limits_sentence(&LimitsUsed::of(folded)) { p { (limits) } }
         @if let Some(old) = OldPrices::of_session(folded) {
             p class="aside" { "Note: " (visible(&old.to_string())) "." }
         }

@@ -7,7 +7,8 @@ use super::definitions::definitions;
 use super::distribution::distribution;
 use super::load::load;
 use super::over_time::over_time;
-use super::page::{Beside, HeaderTone, page_beside, section};
+use super::page::{Beside, HeaderTone};
+use super::parts::{PageParts, PageSection};
 use super::provenance::provenance;
 use super::recordings::RecordedRuns;
 use super::sections::{
@@ -35,33 +36,29 @@ pub fn session_page_with(
     criterion: Criterion,
     recordings: &RecordedRuns,
 ) -> String {
+    let beside = if recordings.is_empty() { Beside::Nothing } else { Beside::Recordings };
+    parts_with(folded, verdict, criterion, recordings).framed(beside)
+}
+
+/// The same in parts, without recordings.
+pub fn session_parts(
+    folded: &FoldedSession,
+    verdict: &SessionVerdict,
+    criterion: Criterion,
+) -> PageParts {
+    parts_with(folded, verdict, criterion, &RecordedRuns::default())
+}
+
+fn parts_with(
+    folded: &FoldedSession,
+    verdict: &SessionVerdict,
+    criterion: Criterion,
+    recordings: &RecordedRuns,
+) -> PageParts {
     let name = visible(&folded.opening.profile.name);
     let title = format!("{name}: {}", OverallVerdict::of(verdict).label());
-    let beside = if recordings.is_empty() { Beside::Nothing } else { Beside::Recordings };
     let sections = sections(folded, verdict, criterion, recordings);
-    page_beside(
-        beside,
-        &title,
-        &header(folded, verdict, criterion),
-        &html! { @for part in &sections { (part.drawn()) } },
-    )
-}
-
-/// A part of the page, under its own heading.
-pub(super) struct PageSection {
-    pub(super) id: &'static str,
-    title: String,
-    content: Markup,
-}
-
-impl PageSection {
-    pub(super) fn new(id: &'static str, title: impl Into<String>, content: Markup) -> Self {
-        Self { id, title: title.into(), content }
-    }
-
-    pub(super) fn drawn(&self) -> Markup {
-        section(self.id, &self.title, &self.content)
-    }
+    PageParts::new(title, header(folded, verdict, criterion), sections)
 }
 
 /// The parts below the header, in the order in which they are read.

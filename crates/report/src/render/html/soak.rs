@@ -4,15 +4,19 @@ use maud::{Markup, html};
 
 use super::chart::{Canvas, ChartFigure, LineStyle, line_through};
 use super::history::previous_nightly_runs;
-use super::page::{HeaderTone, page, section};
+use super::page::{Beside, HeaderTone};
+use super::parts::{PageParts, PageSection};
 use super::provenance::provenance;
 use super::scale::{Axis, Scale};
 use super::sections::{generator, thresholds};
+use super::session_page::session_parts;
 use super::stages::stages;
 use super::value_axis::ValueAxis;
 use crate::fold::FoldedSession;
 use crate::render::sentences::capitalised;
-use crate::render::sentences::soak::{percent, series_sentence, soak_headline, soak_notes};
+use crate::render::sentences::soak::{
+    percent, series_sentence, session_faults, soak_headline, soak_notes,
+};
 use crate::render::table::{Cell, Column, Frame, Number, Table};
 use crate::render::tables::soak::{leak_table, series_table};
 use crate::render::visible;
@@ -35,22 +39,45 @@ pub fn soak_page(
     verdict: &SessionVerdict,
     criterion: Criterion,
 ) -> String {
-    page(
-        &format!("{}: {}", visible(&soak.profile), soak.verdict.label()),
-        &header(soak),
-        &html! {
-            (section("series", "Series", &drift(soak, folded)))
-            (section("leaks", "Leaks", &leak_table(&soak.leaks).html(Frame::None)))
-            (section("nightly", "Compared with previous nightly runs", &previous_nightly_runs(&soak.nightly)))
-            (section("thresholds", "Thresholds", &thresholds(verdict, criterion)))
-            (section("generator", "Load generator", &generator(folded, verdict)))
-            (section("provenance", "Provenance", &provenance(folded)))
-        },
+    soak_parts(soak, folded, verdict, criterion).framed(Beside::Nothing)
+}
+
+/// A soak in parts, with those of its session's report below: what those see who watched it.
+pub fn soak_and_session_parts(
+    soak: &SoakAnalysis,
+    folded: &FoldedSession,
+    verdict: &SessionVerdict,
+    criterion: Criterion,
+) -> PageParts {
+    let session = session_parts(folded, verdict, criterion);
+    soak_parts(soak, folded, verdict, criterion).with_sections_of(session)
+}
+
+fn soak_parts(
+    soak: &SoakAnalysis,
+    folded: &FoldedSession,
+    verdict: &SessionVerdict,
+    criterion: Criterion,
+) -> PageParts {
+    let nightly = "Compared with previous nightly runs";
+    PageParts::new(
+        format!("{}: {}", visible(&soak.profile), soak.verdict.label()),
+        header(soak, verdict),
+        [
+            PageSection::new("series", "Series", drift(soak, folded)),
+            PageSection::new("leaks", "Leaks", leak_table(&soak.leaks).html(Frame::None)),
+            PageSection::new("nightly", nightly, previous_nightly_runs(&soak.nightly)),
+            PageSection::new("thresholds", "Thresholds", thresholds(verdict, criterion)),
+            PageSection::new("generator", "Load generator", generator(folded, verdict)),
+            PageSection::new("provenance", "Provenance", provenance(folded)),
+        ],
     )
 }
 
-fn header(soak: &SoakAnalysis) -> Markup {
+fn header(soak: &SoakAnalysis, verdict: &SessionVerdict) -> Markup {
     let tone = match soak.verdict {
+        // The session's failures are its end's as well.
+        SoakVerdict::Steady if verdict.any_failed() => HeaderTone::Failed,
         SoakVerdict::Steady => HeaderTone::Passed,
         SoakVerdict::Drifts => HeaderTone::Failed,
         SoakVerdict::NotEnoughData => HeaderTone::Undecided,
@@ -64,6 +91,7 @@ fn header(soak: &SoakAnalysis) -> Markup {
                 (soak.runs) " measured runs over " (soak.windows.span()) ", " (soak.failed) " failed; "
                 (soak.windows.windows.len()) " windows of " (soak.windows.width) "."
             }
+            @for fault in session_faults(verdict) { p class="warning" { (capitalised(&fault)) "." } }
             @for note in &soak_notes(soak) { p class="warning" { (visible(&capitalised(note))) "." } }
         }
     }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::session::{BillTotals, OldPrices};
+use super::counted;
+use crate::session::{BillTotals, LimitsUsed, OldPrices};
 
 /// What `subject` cost, and how far the forecast was off.
 pub(crate) fn bill_sentence(subject: &str, bill: &BillTotals) -> String {
@@ -26,6 +27,21 @@ pub(crate) fn bill_sentence(subject: &str, bill: &BillTotals) -> String {
         "{subject} {cost} {} at list prices: agent {}, test {}{per_completed}{per_successful}.{forecast}",
         bill.list, bill.agent, bill.evaluator
     )
+}
+
+/// What is used of the limits on money and runs; `None` where neither is set.
+pub(crate) fn limits_sentence(used: &LimitsUsed) -> Option<String> {
+    let LimitsUsed { spent, in_flight, worst_run, .. } = used;
+    let money = used.budget.map(|budget| match in_flight {
+        0 => format!("Of the budget of {budget}, {spent} is used."),
+        _ => format!(
+            "Of the budget of {budget}, {spent} is used so far; until it ends, each of {} in flight counts at its worst, {worst_run}.",
+            counted(*in_flight, "run")
+        ),
+    });
+    let runs = used.most_runs.map(|most| format!("Of at most {most} runs, {} started.", used.runs));
+    let all: Vec<String> = money.into_iter().chain(runs).collect();
+    (!all.is_empty()).then(|| all.join(" "))
 }
 
 fn signed_percent(share: f64) -> String {

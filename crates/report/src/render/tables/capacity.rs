@@ -5,9 +5,21 @@ use crate::render::table::{Cell, Column, Formats, Number, Table, Tone, Unit};
 use crate::session::Estimated;
 use rushhour_core::profile::{Threshold, ThresholdBound};
 
+/// Where the reports of the levels are, as seen from the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LevelReports {
+    /// Below its own folder, so it links to them.
+    Beside,
+    /// Not where the table is shown.
+    Elsewhere,
+}
+
 /// The sessions in order. In CSV each threshold has its own columns for figure, interval, samples and verdict. Quality
 /// without a threshold has the same, without a verdict, after all others.
-pub(crate) fn session_table<'a>(searched: &CompletedSearch<'a>) -> Table<'a, &'a TrialFinding> {
+pub(crate) fn session_table<'a>(
+    searched: &CompletedSearch<'a>,
+    reports: LevelReports,
+) -> Table<'a, &'a TrialFinding> {
     type Row<'a> = &'a TrialFinding;
     let mut columns = vec![
         Column::number("session", |row: &Row<'_>| Cell::count(row.number.into())).and_csv("order"),
@@ -42,9 +54,14 @@ pub(crate) fn session_table<'a>(searched: &CompletedSearch<'a>) -> Table<'a, &'a
     let qualities: Vec<LevelMeasure> = LevelMeasure::ALL.into_iter().filter(is_shown).collect();
     columns.extend(qualities.iter().map(|measure| quality_column(*measure)));
     columns.push(
-        Column::text("report", |row: &Row<'_>| {
-            Cell::text(&row.folder)
-                .linking_to(format!("{}/report.html", folder_address(&row.folder)))
+        Column::text("report", move |row: &Row<'_>| {
+            let folder = Cell::text(&row.folder);
+            match reports {
+                LevelReports::Elsewhere => folder,
+                LevelReports::Beside => {
+                    folder.linking_to(format!("{}/report.html", folder_address(&row.folder)))
+                }
+            }
         })
         .and_csv("folder"),
     );

@@ -1,7 +1,9 @@
 //! A soak on the terminal: the answer, the figures behind it, and the notes.
 
 use super::wrap::wrapped;
-use crate::render::sentences::soak::{leak_sentence, percent, soak_headline, soak_notes};
+use crate::render::sentences::soak::{
+    leak_sentence, percent, session_faults, soak_headline, soak_notes,
+};
 use crate::render::table::Style;
 use crate::render::tables::soak::series_table;
 use crate::render::visible;
@@ -39,12 +41,7 @@ pub fn soak_text(soak: &SoakAnalysis, verdict: &SessionVerdict, style: Style) ->
         };
         lines.extend(wrapped(&visible(&leak_sentence(leak)), 0).into_iter().map(paint));
     }
-    let thresholds = verdict.thresholds.iter().filter(|result| result.verdict.is_failure());
-    let failed = thresholds.map(|result| {
-        format!("threshold {} does not hold: measured {}", result.threshold, result.found)
-    });
-    let broken = verdict.validity.broken().map(crate::session::ValidityRule::with_advice);
-    for line in failed.chain(broken) {
+    for line in session_faults(verdict) {
         lines.extend(wrapped(&line, 0).into_iter().map(|line| style.bad(&line)));
     }
     for note in &soak_notes(soak) {

@@ -5,29 +5,43 @@ use maud::{Markup, html};
 use super::figures::figures;
 use super::levels::levels;
 use crate::capacity::{CapacityAnswer, CapacityRange, CompletedSearch, NeededVerdict};
-use crate::render::html::page::{HeaderTone, page, section};
+use crate::render::html::page::{Beside, HeaderTone};
+use crate::render::html::parts::{PageParts, PageSection};
 use crate::render::html::provenance::facts;
 use crate::render::sentences::capacity::{capacity_headline, capacity_remarks};
 use crate::render::sentences::capitalised;
 use crate::render::table::Frame;
-use crate::render::tables::capacity::session_table;
+use crate::render::tables::capacity::{LevelReports, session_table};
 use crate::render::visible;
 use rushhour_core::units::Usd;
 
 /// A search as one page.
 pub fn capacity_page(searched: &CompletedSearch<'_>) -> String {
-    let answer = searched.answer();
-    let name = visible(&searched.opening.profile.name);
-    page(
-        &format!("{name}: capacity"),
-        &header(searched, &answer),
-        &html! {
-            (section("levels", "Search", &levels(searched.findings)))
-            (section("figures", "Thresholds by level", &figures(&searched.opening.profile.thresholds, searched.findings)))
-            (section("sessions", "Sessions", &session_table(searched).html(Frame::Whole)))
-            (section("claim", "How to read the answer", &method()))
-            (section("provenance", "Provenance", &provenance(searched)))
-        },
+    parts_with(searched, LevelReports::Beside).framed(Beside::Nothing)
+}
+
+/// The same in parts, beside which the reports of the levels do not lie.
+pub fn capacity_parts(searched: &CompletedSearch<'_>) -> PageParts {
+    parts_with(searched, LevelReports::Elsewhere)
+}
+
+fn parts_with(searched: &CompletedSearch<'_>, reports: LevelReports) -> PageParts {
+    let thresholds = &searched.opening.profile.thresholds;
+    let sessions = session_table(searched, reports).html(Frame::Whole);
+    PageParts::new(
+        format!("{}: capacity", visible(&searched.opening.profile.name)),
+        header(searched, &searched.answer()),
+        [
+            PageSection::new("levels", "Search", levels(searched.findings)),
+            PageSection::new(
+                "figures",
+                "Thresholds by level",
+                figures(thresholds, searched.findings),
+            ),
+            PageSection::new("sessions", "Sessions", sessions),
+            PageSection::new("claim", "How to read the answer", method()),
+            PageSection::new("provenance", "Provenance", provenance(searched)),
+        ],
     )
 }
 
@@ -146,6 +160,28 @@ mod tests {
         }
         // The session with a generator fault is in no chart of a threshold.
         assert!(page.contains("3 sessions of 10 to 13 at once; the bound is 5%."));
+    }
+
+    #[test]
+    fn those_who_watched_get_the_answer_and_no_link_that_leads_nowhere() {
+        use LevelVerdict::{Failed, Passed};
+        let verdicts = [(10, Passed, 0), (11, Failed, 60)];
+        let findings: Vec<_> = (1..)
+            .zip(verdicts)
+            .map(|(number, (level, verdict, failed))| {
+                finding(number, Purpose::Step, level, verdict, failed, FailureClass::AgentLeft)
+            })
+            .collect();
+        let (opening, search) = search_with("start = 10", &findings);
+        let ending = SearchEnd::Complete;
+        let completed =
+            CompletedSearch { opening: &opening, search: &search, findings: &findings, ending };
+        let PageParts { title, parts } = capacity_parts(&completed);
+        assert!(title.ends_with(": capacity"), "{title}");
+        assert_eq!(parts[0].id, "header");
+        assert!(parts[0].html.contains("holds 10 at once, and not 11"), "{}", parts[0].html);
+        assert!(parts.iter().any(|part| part.html.contains("levels/2")), "the folders are named");
+        assert!(parts.iter().all(|part| !part.html.contains("href=\"levels")));
     }
 
     #[test]

@@ -7,6 +7,6 @@ mod figures;
 mod levels;
 mod verdict_marks;
 
-pub use document::capacity_page;
+pub use document::{capacity_page, capacity_parts};
 pub(super) use figures::figures;
 pub(super) use levels::levels;
