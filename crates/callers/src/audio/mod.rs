@@ -33,6 +33,7 @@ mod silk_gains;
 mod speech_sound;
 mod splice;
 mod talk_spurt;
+mod talk_spurts;
 #[cfg(test)]
 mod testing;
 mod track_activity;
