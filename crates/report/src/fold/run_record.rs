@@ -174,7 +174,7 @@ impl RunRecord {
             media_path: None,
             turns: Vec::new(),
             reconnects: Vec::new(),
-            connections: ConnectionsOfRun { agent: None, caller: None, agent_rtc: None },
+            connections: ConnectionsOfRun::NONE,
             frames: None,
             model_usage: None,
             ending: None,

@@ -31,7 +31,9 @@ pub(crate) use measured_latency::{MeasuredLatency, measured_latencies};
 pub(crate) use overall_verdict::OverallVerdict;
 pub(crate) use percentiles::{PercentileFigure, listed_percentiles, quantile_of};
 pub(crate) use quality_summary::estimated_quality;
-pub use quality_summary::{AgentRtcSummary, ConnectionSummary, QualityFigure, QualitySummary};
+pub use quality_summary::{
+    AgentRtcSummary, ConnectionSummary, QualityFigure, QualitySummary, ReceivedSummary,
+};
 pub(crate) use scale_out::{ScaleOut, scale_outs};
 pub use summary::{SUMMARY_VERSION, Summary, summary_schema};
 pub(crate) use summary_parts::scope_of;

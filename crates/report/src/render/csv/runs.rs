@@ -11,7 +11,7 @@ use rushhour_core::event::{Outcome, RunMapping, SessionHeader};
 use rushhour_core::profile::Profile;
 use rushhour_core::units::{Metric, Micros, SessionTime};
 
-const HEADER: [&str; 75] = [
+const HEADER: [&str; 77] = [
     "run",
     "stage",
     "measured",
@@ -87,6 +87,8 @@ const HEADER: [&str; 75] = [
     "dead_air_us",
     "overlap_us",
     "turns_talked_over",
+    "received.loss",
+    "received.jitter_us",
 ];
 
 /// Writes runs, one by one.
@@ -171,6 +173,7 @@ impl<W: Write> RunsCsv<W> {
         let quality = QualityOfRun::of(record);
         let sound = Some(quality.sound).filter(|sound| sound.speech > Micros::ZERO);
         let turns_taken = Some(quality).filter(|quality| quality.turns > 0);
+        let received = record.connections.received;
         let line: [String; HEADER.len()] = [
             record.run.to_string(),
             stage.to_owned(),
@@ -203,10 +206,7 @@ impl<W: Write> RunsCsv<W> {
             high(Metric::SubmissionResponse),
             submission.map_or(String::new(), |s| s.attempts.to_string()),
             submission.map_or(String::new(), |s| s.request.to_string()),
-            submission
-                .and_then(|s| s.result.as_ref())
-                .map_or("", |result| result.as_str())
-                .to_owned(),
+            evaluator_result(submission).to_owned(),
             submission.map_or("", |s| s.evaluator_run.as_str()).to_owned(),
             mapping_word(submission).to_owned(),
             low(Metric::Queue),
@@ -252,6 +252,8 @@ impl<W: Write> RunsCsv<W> {
             duration(quality.dead_air),
             duration(turns_taken.map(|quality| quality.overlap)),
             count(turns_taken.map(|quality| quality.talked_over)),
+            ratio(received.and_then(|received| received.loss())),
+            duration(received.map(|received| received.jitter)),
         ];
         write_record(&mut self.csv, line)
     }
@@ -289,6 +291,10 @@ fn outcome_cells(record: &RunRecord) -> (&str, &str, &str, &str) {
         }
         Some(Outcome::Failed { class, detail }) => ("failed", class.name(), detail, ""),
     }
+}
+
+fn evaluator_result(submission: Option<&SubmissionTimes>) -> &str {
+    submission.and_then(|s| s.result.as_ref()).map_or("", |result| result.as_str())
 }
 
 const fn mapping_word(submission: Option<&SubmissionTimes>) -> &'static str {
