@@ -358,7 +358,6 @@ fn a_collector_that_refuses_or_hangs_is_told_of_once_and_changes_nothing() {
     assert!(refusing.received().len() >= 2, "it is asked again");
 }
 
-#[test]
 /// Where the browser's screenshots are kept.
 fn pictures() -> PathBuf {
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures");

@@ -28,6 +28,8 @@ mod plan;
 #[cfg(feature = "native")]
 mod quality;
 #[cfg(feature = "native")]
+mod quality_gaps;
+#[cfg(feature = "native")]
 mod quality_logs;
 #[cfg(feature = "native")]
 mod quality_table;

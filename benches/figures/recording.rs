@@ -38,7 +38,7 @@ pub(crate) fn figures() {
     figure(
         &format!("recording of one voice caller of {CALLERS}, % of a core"),
         &format!("{:.4} ({on:.3} - {off:.3})", on - off),
-        "< 0.05, quality included",
+        "< 0.05, on top of quality",
         on - off < 0.05 && with.iter().all(|cost| cost.kept == 5),
     );
     for (name, costs) in [("off", &without), ("on", &with)] {

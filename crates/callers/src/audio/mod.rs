@@ -33,6 +33,7 @@ mod silk_gains;
 mod speech_sound;
 mod splice;
 mod talk_spurt;
+mod talk_spurts;
 #[cfg(test)]
 mod testing;
 mod track_activity;
@@ -46,7 +47,7 @@ pub use conditioned::{ConditionedClip, background_noise};
 pub use noise::Noise;
 pub use opus::{DecodeRate, Decoder, Dtx, Encoder, FRAME_DURATION, FRAME_SAMPLES, OpusError};
 pub use playback::{DueFrame, LATE_FRAME, PacingCounts, Playback};
-pub use reception::{AudioReception, ReceptionStats};
+pub use reception::{AudioReception, ReceptionStats, VoiceReception};
 pub use speech_sound::{JITTER_BUFFER, LONGEST_GAP, SHORTEST_GAP, SpeechCut, SpeechSound};
 pub use talk_spurt::SpeechEdge;
 pub(crate) use track_recorder::TrackRecorder;

@@ -1,10 +1,15 @@
 //! What the network did to received audio: loss, delay and jitter, from the packets alone.
 
 use crate::participant::AudioPacket;
+use rushhour_core::event::ReceivedAudio;
 use rushhour_core::units::{Micros, SessionTime};
 
 /// The RTP clock of Opus.
 const RTP_HZ: f64 = 48_000.0;
+/// A sequence number further away than this begins a new stream (RFC 3550, appendix A.1).
+const MAX_DROPOUT: u16 = 3_000;
+/// Tracks of a voice that are followed at once.
+const MAX_TRACKS: usize = 4;
 
 /// Statistics of one stream of audio packets.
 ///
@@ -18,6 +23,8 @@ pub struct AudioReception {
     squares: f64,
     /// The interarrival jitter, in microseconds.
     jitter: f64,
+    /// The sum of the differences in delay between one packet and the next, of which that jitter is a moving mean.
+    differences: f64,
 }
 
 /// The stream that is received; another SSRC starts anew.
@@ -30,6 +37,14 @@ struct Stream {
     first_rtp_time: u32,
     first_at: SessionTime,
     last_delay: f64,
+}
+
+impl Stream {
+    /// By how much a packet's number is above the highest.
+    const fn ahead(&self, packet: &AudioPacket) -> i16 {
+        #[expect(clippy::cast_possible_truncation, reason = "the low 16 bits are the number")]
+        packet.sequence.wrapping_sub(self.highest as u16).cast_signed()
+    }
 }
 
 /// What was received so far.
@@ -66,8 +81,7 @@ impl AudioReception {
             return;
         };
         self.received += 1;
-        #[expect(clippy::cast_possible_truncation, reason = "the low 16 bits are the number")]
-        let ahead = packet.sequence.wrapping_sub(stream.highest as u16).cast_signed();
+        let ahead = stream.ahead(packet);
         let extended = stream.highest.wrapping_add_signed(i64::from(ahead));
         stream.highest = stream.highest.max(extended);
         stream.first = stream.first.min(extended);
@@ -75,12 +89,29 @@ impl AudioReception {
         let sent = f64::from(sent) / RTP_HZ * 1e6;
         let arrived = packet.at.0 as f64 - stream.first_at.0 as f64;
         let delay = arrived - sent;
-        self.jitter += ((delay - stream.last_delay).abs() - self.jitter) / 16.0;
+        let change = (delay - stream.last_delay).abs();
+        self.jitter += (change - self.jitter) / 16.0;
+        self.differences += change;
         stream.last_delay = delay;
         // B. P. Welford's (1962); the first packet's delay is the zero of all others.
         let difference = delay - self.mean;
         self.mean += difference / self.received as f64;
         self.squares += difference * (delay - self.mean);
+    }
+
+    /// Whether a packet belongs to the stream that was received so far.
+    fn continues_with(&self, packet: &AudioPacket) -> bool {
+        self.stream.is_some_and(|stream| {
+            stream.ssrc == packet.ssrc && stream.ahead(packet).unsigned_abs() <= MAX_DROPOUT
+        })
+    }
+
+    /// The same over all packets so far.
+    fn received(&self) -> ReceivedAudio {
+        let lost = self.stats().map_or(0, |stats| stats.lost);
+        let mean = self.differences / self.received.max(1) as f64;
+        let jitter = Micros::from_secs_f64(mean / 1e6);
+        ReceivedAudio { packets: self.received, lost, jitter }
     }
 
     /// What was received so far; `None` before the first packet.
@@ -95,6 +126,48 @@ impl AudioReception {
             delay_deviation: Micros::from_secs_f64(deviation / 1e6),
             interarrival_jitter: Micros::from_secs_f64(self.jitter / 1e6),
         })
+    }
+}
+
+/// What the network did to a voice, on all its tracks.
+#[derive(Debug, Default)]
+pub struct VoiceReception {
+    tracks: Vec<AudioReception>,
+    /// Of streams that have ended.
+    past: ReceivedAudio,
+}
+
+impl VoiceReception {
+    /// Takes in a packet of the voice.
+    pub fn handle_packet(&mut self, packet: &AudioPacket) {
+        if self.handle_filler(packet) {
+            return;
+        }
+        if self.tracks.len() == MAX_TRACKS {
+            self.past = self.past.plus(&self.tracks.remove(0).received());
+        }
+        let mut track = AudioReception::default();
+        track.handle_packet(packet);
+        self.tracks.push(track);
+    }
+
+    /// Takes in a packet with which the server fills a pause of a sender: it has a number too, but begins no track. Returns
+    /// whether it is of one that is known.
+    pub fn handle_filler(&mut self, packet: &AudioPacket) -> bool {
+        let known = self.tracks.iter_mut().find(|track| track.continues_with(packet));
+        known.map(|track| track.handle_packet(packet)).is_some()
+    }
+
+    /// What is missing between the packets so far and the next is not lost on this way.
+    pub fn interrupt(&mut self) {
+        self.past = self.received().unwrap_or_default();
+        self.tracks.clear();
+    }
+
+    /// What was received so far; `None` before the first packet.
+    pub fn received(&self) -> Option<ReceivedAudio> {
+        let all = self.tracks.iter().fold(self.past, |sum, track| sum.plus(&track.received()));
+        (all.packets > 0).then_some(all)
     }
 }
 
@@ -138,8 +211,10 @@ mod tests {
         let deviation = stats.delay_deviation.0 as f64 / 1e3;
         assert!((deviation - 50.0).abs() < 5.0, "{deviation}");
         // What docs/callers.md says of RTCP's jitter.
-        let jitter = stats.interarrival_jitter.0 as f64 / 1e3;
-        assert!((15.0..40.0).contains(&jitter), "{jitter}");
+        let mean = reception.received().jitter;
+        for jitter in [stats.interarrival_jitter, mean] {
+            assert!((15_000..40_000).contains(&jitter.0), "{jitter}");
+        }
     }
 
     #[test]
@@ -153,5 +228,42 @@ mod tests {
         assert_eq!(stats.delay_deviation, Micros::ZERO);
         reception.handle_packet(&packet(3, 2, SessionTime(1)));
         assert_eq!(reception.stats().unwrap().received, 1);
+    }
+
+    #[test]
+    fn a_voice_is_received_on_all_its_tracks_and_what_an_interruption_takes_is_not_lost() {
+        let mut voice = VoiceReception::default();
+        assert_eq!(voice.received(), None);
+        assert!(!voice.handle_filler(&packet(0, 1, SessionTime(0))), "it is of no track");
+        assert_eq!(voice.received(), None);
+        let takes_in = |voice: &mut VoiceReception, ssrc, numbers: &[u64]| {
+            for number in numbers {
+                voice.handle_packet(&packet(*number, ssrc, SessionTime(number * 20_000)));
+            }
+        };
+        // An agent and its avatar, in turns.
+        for number in 0..20 {
+            takes_in(&mut voice, 1, &[number]);
+            takes_in(&mut voice, 2, &[number + 500]);
+        }
+        let packets_lost = |voice: &VoiceReception| {
+            let received = voice.received().unwrap();
+            (received.packets, received.lost)
+        };
+        assert_eq!(packets_lost(&voice), (40, 0));
+        takes_in(&mut voice, 1, &[23]);
+        assert!(voice.handle_filler(&packet(24, 1, SessionTime(480_000))));
+        assert_eq!(packets_lost(&voice), (42, 3));
+        voice.interrupt();
+        takes_in(&mut voice, 1, &[90, 92]);
+        assert_eq!(packets_lost(&voice), (44, 4), "but for what was missed meanwhile");
+        takes_in(&mut voice, 1, &[9_000]);
+        assert_eq!(packets_lost(&voice), (45, 4), "a new stream");
+        for ssrc in 10..30 {
+            takes_in(&mut voice, ssrc, &[1, 3]);
+        }
+        assert_eq!(packets_lost(&voice), (85, 24));
+        assert!(voice.tracks.len() <= MAX_TRACKS);
+        assert_eq!(voice.received().unwrap().jitter, Micros::ZERO);
     }
 }

@@ -16,6 +16,7 @@ use super::dips::{Dip, DipFinder};
 use super::opus::FRAME_DURATION;
 use super::opus_packet;
 use super::talk_spurt::SpeechEdge;
+use super::talk_spurts::TalkSpurts;
 use super::voice_activity::VoiceActivity;
 use rushhour_core::event::SpeechQuality;
 use rushhour_core::units::{Micros, SessionTime};
@@ -43,10 +44,6 @@ const SURELY_SMALL: usize = 8;
 const SMALLER_BY: f32 = 1.6;
 /// Cuts that nobody has asked for yet.
 const MAX_CUTS: usize = 16;
-/// The talk spurts that are remembered.
-const KEPT_TALK_SPURTS: usize = 8;
-/// What arrives so soon after speech belongs to it.
-const AFTER_SPEECH: Micros = Micros::from_millis(40);
 /// Another track is listened to once this one has sent nothing for so long.
 const TRACK_GONE: Micros = Micros::from_millis(300);
 /// How much slower than a packet the fastest one may get: the clocks of two machines drift, and routes change.
@@ -73,13 +70,6 @@ struct HeldPacket {
 struct KeptPacket {
     media: i64,
     payload: Arc<[u8]>,
-}
-
-/// When a talk spurt began and ended.
-#[derive(Debug, Clone, Copy)]
-struct SpeechTimes {
-    began: SessionTime,
-    ended: Option<SessionTime>,
 }
 
 /// The stream that is listened to.
@@ -124,7 +114,7 @@ pub struct SpeechSound {
     stream: Option<Stream>,
     held: VecDeque<HeldPacket>,
     kept: VecDeque<KeptPacket>,
-    talk_spurts: VecDeque<SpeechTimes>,
+    talk_spurts: TalkSpurts,
     /// The size of packets of speech.
     typical: f32,
     /// Since when the speech in progress counts.
@@ -137,18 +127,10 @@ pub struct SpeechSound {
 impl SpeechSound {
     /// Notes that speech began or ended on the track.
     pub fn note_edge(&mut self, edge: SpeechEdge) {
+        self.talk_spurts.note_edge(edge);
         match edge {
-            SpeechEdge::Started { at } => {
-                if self.talk_spurts.len() == KEPT_TALK_SPURTS {
-                    self.talk_spurts.pop_front();
-                }
-                self.talk_spurts.push_back(SpeechTimes { began: at, ended: None });
-                self.speaking_since = Some(at);
-            }
+            SpeechEdge::Started { at } => self.speaking_since = Some(at),
             SpeechEdge::Ended { last_audible_at } => {
-                if let Some(talk_spurt) = self.talk_spurts.back_mut() {
-                    talk_spurt.ended = Some(last_audible_at);
-                }
                 self.add_speech(last_audible_at + FRAME_DURATION);
                 self.speaking_since = None;
             }
@@ -244,13 +226,6 @@ impl SpeechSound {
         payload.len() <= SURELY_SMALL || (payload.len() as f32) * SMALLER_BY <= self.typical
     }
 
-    fn is_speech(&self, at: SessionTime) -> bool {
-        self.talk_spurts.iter().rev().any(|talk_spurt| {
-            talk_spurt.began <= at
-                && talk_spurt.ended.is_none_or(|ended| at <= ended + AFTER_SPEECH)
-        })
-    }
-
     fn judge_all(&mut self, activity: &mut VoiceActivity) {
         while !self.held.is_empty() {
             self.judge_first(activity);
@@ -261,7 +236,7 @@ impl SpeechSound {
     fn judge_first(&mut self, activity: &mut VoiceActivity) {
         let Some(packet) = self.held.pop_front() else { return };
         let is_small = self.is_small(&packet.payload);
-        let is_speech = self.is_speech(packet.at);
+        let is_speech = self.talk_spurts.is_speech(packet.at);
         let Some(mut stream) = self.stream else { return };
         if is_speech && !is_small {
             let size = packet.payload.len() as f32;
@@ -277,12 +252,20 @@ impl SpeechSound {
             }
         }
         if let Some(before) = stream.judged {
+            if is_speech && !is_silent {
+                // For so long the sender, or the network, paused, and not the voice.
+                let waited = packet.at.since(before.at).0.cast_signed();
+                let late = waited.saturating_sub(packet.media - before.media).max(0);
+                self.add_gap(before.at, packet.at, Micros(late.unsigned_abs()));
+            }
             let missing = packet.sequence - before.sequence - 1;
-            let is_within = is_speech && !is_silent && self.is_speech(before.at);
+            let is_within = is_speech && !is_silent && self.talk_spurts.is_speech(before.at);
             if missing > 0 && is_within {
                 let frame = FRAME_DURATION.0.cast_signed();
                 let lost = (packet.media - before.media - frame).clamp(0, missing * frame);
-                self.add_lost(Micros(lost.unsigned_abs()));
+                let lost = Micros(lost.unsigned_abs());
+                self.add_gap(before.at, packet.at, lost);
+                self.add_lost(lost);
             }
         }
         let longest = LONGEST_GAP.0.cast_signed();
@@ -301,6 +284,11 @@ impl SpeechSound {
         if let Some(dip) = dip.filter(|_| is_speech) {
             self.look_for_a_cut(dip, activity);
         }
+    }
+
+    /// Speech is interrupted between two moments for so long. Where that ended a talk spurt, it is speech all the same.
+    fn add_gap(&mut self, since: SessionTime, until: SessionTime, gap: Micros) {
+        self.quality.speech = self.quality.speech + self.talk_spurts.take_gap(since, until, gap);
     }
 
     fn add_lost(&mut self, lost: Micros) {
@@ -335,6 +323,11 @@ impl SpeechSound {
         let since_start = |media: i64| Micros(media.saturating_sub(start).max(0).unsigned_abs());
         let (from, to) = (since_start(dip.from), since_start(dip.to));
         if let Some(Cut { from, length: gap }) = levels.cut_between(from, to, dip.fast_falls) {
+            if let Some(judged) = self.stream.and_then(|stream| stream.judged) {
+                let since_dip = judged.media.saturating_sub(dip.from).max(0).unsigned_abs();
+                let since = SessionTime(judged.at.0.saturating_sub(since_dip));
+                self.add_gap(since, judged.at, gap);
+            }
             self.quality.starved += 1;
             self.quality.silent = self.quality.silent + gap;
             self.quality.longest_gap = self.quality.longest_gap.max(gap);

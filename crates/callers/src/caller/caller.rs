@@ -16,7 +16,9 @@ use super::tool_calls::ToolCalls;
 use super::turn_state::TurnState;
 use super::unannounced::UnannouncedTexts;
 use super::utterances::Utterances;
-use crate::audio::{DEFAULT_HANGOVER, OpusError, Playback, SpeechSound, VoiceActivity};
+use crate::audio::{
+    DEFAULT_HANGOVER, OpusError, Playback, SpeechSound, VoiceActivity, VoiceReception,
+};
 use crate::data::{DataEvent, RpcFailure};
 use crate::engine::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
 use crate::participant::{DepartureReason, ParticipantEvent, RemoteParticipant, SendOutcome};
@@ -149,6 +151,8 @@ pub(super) struct CallerVoice {
     pub(super) activity: VoiceActivity,
     /// How the agent's speech arrives.
     pub(super) sound: SpeechSound,
+    /// What the network does to it.
+    pub(super) reception: VoiceReception,
     /// The keys of a telephone that are being pressed.
     pub(super) keypad: Option<Keypad>,
     /// While the agent speaks: since when.
@@ -176,6 +180,7 @@ impl Caller {
                     config.settings.speech.unwrap_or_default(),
                 )?,
                 sound: SpeechSound::default(),
+                reception: VoiceReception::default(),
                 keypad: None,
                 speaking_since: None,
                 unjudged_sound: None,
@@ -418,7 +423,12 @@ impl ParticipantHandler for Caller {
             ParticipantEvent::ParticipantUpdated(participant) => {
                 self.participant_updated(&participant, at, handle);
             }
-            ParticipantEvent::ConnectionLost(_) => self.outages.begin(at),
+            ParticipantEvent::ConnectionLost(_) => {
+                self.outages.begin(at);
+                if let Some(voice) = &mut self.voice {
+                    voice.reception.interrupt();
+                }
+            }
             ParticipantEvent::Rejoined { others } => self.room_seen_again(&others, at, handle),
             ParticipantEvent::Reconnected(reconnect) => {
                 self.outages.end(at, reconnect.method);

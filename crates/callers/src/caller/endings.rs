@@ -137,6 +137,7 @@ impl Caller {
         self.summary.last_active = Some(self.last_sign_of_life()).filter(|_| self.was_heard);
         self.summary.agent_connection = self.agent_connection.until(at);
         self.summary.caller_connection = self.own_connection.until(at);
+        self.summary.received = self.voice.as_ref().and_then(|voice| voice.reception.received());
         if self.summary.says_anything() {
             self.report(at, UpdateKind::Conversation(self.summary));
         }

@@ -149,12 +149,21 @@ impl Caller {
 
     /// Handles an audio packet, if it belongs to the agent's voice.
     pub(super) fn handle_audio(&mut self, packet: &AudioPacket, track_sid: Option<&str>) {
-        if is_silence_of_the_server(&packet.payload) || !self.agents.is_voice(track_sid, packet.at)
-        {
+        let counts = !self.outages.is_away();
+        if is_silence_of_the_server(&packet.payload) {
+            if let Some(voice) = self.voice.as_mut().filter(|_| counts) {
+                voice.reception.handle_filler(packet);
+            }
+            return;
+        }
+        if !self.agents.is_voice(track_sid, packet.at) {
             return;
         }
         self.recorder.agent_sent(packet);
         let edges = self.voice.as_mut().map(|voice| {
+            if counts {
+                voice.reception.handle_packet(packet);
+            }
             voice.last_packet_at = voice.last_packet_at.max(Some(packet.at));
             let edges = voice.activity.handle_packet(packet);
             voice.sound.handle_packet(packet, &mut voice.activity);

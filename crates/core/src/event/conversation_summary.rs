@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::agent_rtc_stats::AgentRtcStats;
 use super::connection_ratings::ConnectionRatings;
 use super::is_default;
+use super::received_audio::ReceivedAudio;
 use crate::units::SessionTime;
 
 /// How a conversation of a native caller ended.
@@ -107,6 +108,9 @@ pub struct ConversationSummary {
     /// What the agent's own WebRTC stack had counted, where its session tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_rtc: Option<AgentRtcStats>,
+    /// What the network did to the agent's voice on the way to the caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<ReceivedAudio>,
 }
 
 impl ConversationSummary {

@@ -8,7 +8,7 @@ use crate::units::Micros;
 /// How the agent's speech of a turn arrived: what a listener would not have heard of it, and why.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpeechQuality {
-    /// How long the agent spoke; pauses within its speech are included, gaps above 200 ms are not.
+    /// How long the agent spoke: gaps are included, and pauses below 200 ms. Early journals leave out gaps from 200 ms on.
     pub speech: Micros,
     /// Gaps of digital silence that cut its speech while packets went on: its synthesis starved.
     #[serde(default, skip_serializing_if = "is_default")]

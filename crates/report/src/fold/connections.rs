@@ -1,7 +1,7 @@
-//! How LiveKit rated the connections of agents and of our own callers, over runs.
+//! How LiveKit rated the connections of agents and of our own callers, and what the network lost, over runs.
 
 use rushhour_core::event::{
-    AgentRtcStats, ConnectionRating, ConnectionRatings, ConversationSummary,
+    AgentRtcStats, ConnectionRating, ConnectionRatings, ConversationSummary, ReceivedAudio,
 };
 use rushhour_core::units::Micros;
 
@@ -14,14 +14,21 @@ pub struct ConnectionsOfRun {
     pub caller: Option<ConnectionRatings>,
     /// What the agent's own WebRTC stack had counted.
     pub agent_rtc: Option<AgentRtcStats>,
+    /// What the caller received of the agent's voice.
+    pub received: Option<ReceivedAudio>,
 }
 
 impl ConnectionsOfRun {
+    /// Nothing is known.
+    pub(super) const NONE: Self =
+        Self { agent: None, caller: None, agent_rtc: None, received: None };
+
     pub(super) const fn of(summary: &ConversationSummary) -> Self {
         Self {
             agent: summary.agent_connection,
             caller: summary.caller_connection,
             agent_rtc: summary.agent_rtc,
+            received: summary.received,
         }
     }
 }
@@ -74,6 +81,10 @@ pub struct ConnectionTallies {
     pub rtc_runs: u64,
     /// Their sums.
     pub agent_rtc: AgentRtcStats,
+    /// Runs in which the caller received the agent's voice.
+    pub received_runs: u64,
+    /// What they received together.
+    pub received: ReceivedAudio,
 }
 
 impl ConnectionTallies {
@@ -88,6 +99,10 @@ impl ConnectionTallies {
         if let Some(stats) = &run.agent_rtc {
             self.rtc_runs += 1;
             self.agent_rtc = self.agent_rtc.plus(stats);
+        }
+        if let Some(received) = &run.received {
+            self.received_runs += 1;
+            self.received = self.received.plus(received);
         }
     }
 }
@@ -111,12 +126,15 @@ mod tests {
         ] {
             let caller = rated(ConnectionRating::Good, 10, 0);
             let agent_rtc = Some(AgentRtcStats { sent: 9, ..AgentRtcStats::default() });
-            tallies.add(&ConnectionsOfRun { agent, caller, agent_rtc });
+            let received = Some(ReceivedAudio { packets: 30, lost: 2, ..ReceivedAudio::default() });
+            tallies.add(&ConnectionsOfRun { agent, caller, agent_rtc, received });
+            tallies.add(&ConnectionsOfRun::NONE);
         }
         let agents = tallies.agents;
         assert_eq!((agents.runs, agents.poor, agents.lost), (3, 1, 1));
         assert_eq!(agents.below_good_share(), Some(0.25));
         assert_eq!((tallies.rtc_runs, tallies.agent_rtc.sent), (4, 36));
+        assert_eq!((tallies.received_runs, tallies.received.loss()), (4, Some(0.0625)));
         assert!(tallies.are_bad() && tallies.callers.below_good_runs() == 0);
     }
 }

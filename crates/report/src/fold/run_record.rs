@@ -177,7 +177,7 @@ impl RunRecord {
             media_path: None,
             turns: Vec::new(),
             reconnects: Vec::new(),
-            connections: ConnectionsOfRun { agent: None, caller: None, agent_rtc: None },
+            connections: ConnectionsOfRun::NONE,
             interruptions: InterruptionCounts {
                 yielded: 0,
                 ignored: 0,

@@ -33,6 +33,7 @@ pub(crate) use overall_verdict::OverallVerdict;
 pub(crate) use percentiles::{PercentileFigure, listed_percentiles, quantile_of};
 pub use quality_summary::{
     AgentRtcSummary, ConnectionSummary, InterruptionSummary, QualityFigure, QualitySummary,
+    ReceivedSummary,
 };
 pub(crate) use quality_summary::{estimated_heard, estimated_quality, estimated_ratio};
 pub(crate) use scale_out::{ScaleOut, scale_outs};

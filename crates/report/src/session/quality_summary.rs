@@ -8,6 +8,7 @@ use super::threshold::Estimated;
 use crate::fold::{
     ConnectionTallies, ConnectionTally, FoldedSession, HeardTally, InterruptionCounts, QualityTally,
 };
+use rushhour_core::event::ReceivedAudio;
 use rushhour_core::profile::{HeardShare, QualityMeasure, ThresholdMeasure};
 use rushhour_core::units::Micros;
 use rushhour_stats::{ClusteredRatio, Confidence};
@@ -121,6 +122,32 @@ pub struct QualitySummary {
     /// What agents' own WebRTC stacks counted; absent where none told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_rtc: Option<AgentRtcSummary>,
+    /// What the network did to the agents' voices on the way to our own callers; absent where nothing is known of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<ReceivedSummary>,
+}
+
+/// The packets of the agents' voices as our own callers received them in measured runs, silence included.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+pub struct ReceivedSummary {
+    /// Runs in which the caller received the agent's voice.
+    pub runs: u64,
+    /// Packets that arrived.
+    pub packets: u64,
+    /// Packets that did not.
+    pub lost: u64,
+    /// The share of those that were sent.
+    pub loss: f64,
+    /// The interarrival jitter (RFC 3550), as a mean over all packets, in microseconds.
+    pub jitter_us: u64,
+}
+
+impl ReceivedSummary {
+    fn of(tallies: &ConnectionTallies) -> Option<Self> {
+        let ReceivedAudio { packets, lost, jitter } = tallies.received;
+        let loss = tallies.received.loss()?;
+        Some(Self { runs: tallies.received_runs, packets, lost, loss, jitter_us: jitter.0 })
+    }
 }
 
 /// How callers cut in while the agent spoke, and what it made of it, in measured runs.
@@ -241,6 +268,7 @@ impl QualitySummary {
             agent_connections: ConnectionSummary::of(&folded.connections.agents),
             caller_connections: ConnectionSummary::of(&folded.connections.callers),
             agent_rtc: AgentRtcSummary::of(&folded.connections),
+            received: ReceivedSummary::of(&folded.connections),
         })
     }
 }

@@ -194,6 +194,41 @@ fn where_speech_was_cut_is_told_by_the_time_of_the_stream() {
     assert_eq!(sound.take_cuts().count(), 0, "each is told once");
 }
 
+#[test]
+fn a_gap_that_ends_a_talk_spurt_is_speech_all_the_same() {
+    let whole = heard(&packets(&spoken(5), 7)).speech.0;
+    assert!(whole.abs_diff(5_000_000) < 100_000, "{whole}");
+    // Ten times half a second is heard, and 700 ms of what follows are lost or late.
+    let stall = 35;
+    let (mut lost, mut late) = (packets(&spoken(12), 7), packets(&spoken(12), 7));
+    let gaps = (50..650).step_by(60).map(|from| from..from + stall);
+    for gap in gaps.clone() {
+        let at = late[gap.end].at;
+        late[gap].iter_mut().for_each(|packet| packet.at = at);
+    }
+    let mut number = 0;
+    lost.retain(|_| {
+        number += 1;
+        !gaps.clone().any(|gap| gap.contains(&(number - 1)))
+    });
+    let (lost, late) = (heard(&lost), heard(&late));
+    // One may lie beside a soft sound, and is then taken for a pause.
+    assert!(lost.lost >= 9, "{lost:?}");
+    let missed = Micros::from_millis(700 * (10 - u64::from(lost.lost)));
+    assert_eq!(lost.unheard() + missed, Micros::from_secs(7), "{lost:?}");
+    assert!(late.late >= 1 && late.unheard() < Micros::from_secs(2), "{late:?}");
+    for speech in [lost.speech + missed, late.speech] {
+        assert!(speech.0.abs_diff(12_000_000) < 300_000, "{lost:?} {late:?}");
+    }
+    // A hum is cut by longer and longer silence.
+    for frames in [5, 12, 30, 60] {
+        let quality = heard(&hum_cut_by(frames, 72));
+        let speech = 4_000_000 + 20_000 * frames as u64;
+        assert_eq!(quality.starved, 1, "{frames}: {quality:?}");
+        assert!(quality.speech.0.abs_diff(speech) < 100_000, "{frames}: {quality:?}");
+    }
+}
+
 /// A cut whose edges an encoder has rounded off may be missed: what is found is a lower bound, and has the cut's length.
 #[test]
 fn a_gap_of_a_hum_that_is_cut_is_as_long_as_the_cut() {

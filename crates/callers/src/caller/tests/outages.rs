@@ -8,11 +8,11 @@ use rushhour_core::event::{FailureClass, Reconnect, ReconnectCause, ReconnectMet
 use rushhour_core::units::Mode;
 
 impl Scene {
-    fn loses_connection(&mut self, millis: u64) {
+    pub(super) fn loses_connection(&mut self, millis: u64) {
         self.event(millis, ParticipantEvent::ConnectionLost(ReconnectCause::SignalLost));
     }
 
-    fn is_back(&mut self, lost: u64, millis: u64, method: ReconnectMethod) {
+    pub(super) fn is_back(&mut self, lost: u64, millis: u64, method: ReconnectMethod) {
         let reconnect = Reconnect {
             cause: ReconnectCause::SignalLost,
             method,

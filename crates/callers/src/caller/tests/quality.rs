@@ -1,10 +1,10 @@
 //! How the agent sounded, and how it took turns.
 
 use super::super::prepared_script::PreparedTurn;
-use super::scene::{Scene, participant, speaks, tone};
+use super::scene::{Scene, at, participant, speaks, tone};
 use crate::data::{AGENT_SESSION_TOPIC, DataEvent, session_messages};
-use crate::participant::{ParticipantEvent, RemoteParticipant};
-use rushhour_core::event::{ConnectionRating, Turn, TurnEnding};
+use crate::participant::{AudioPacket, ParticipantEvent, RemoteParticipant};
+use rushhour_core::event::{ConnectionRating, ReconnectMethod, Turn, TurnEnding};
 use rushhour_core::units::{Identity, Micros};
 
 fn taken(turn: &Turn) -> (u64, u64, u64, bool) {
@@ -138,4 +138,42 @@ fn the_agents_own_statistics_are_asked_for_when_its_last_answer_seems_over() {
     sends(&mut scene, 3_360, session_messages::rtc_stats(77));
     scene.until(12_000);
     assert_eq!(scene.summary().agent_rtc.map(|stats| stats.sent), Some(77));
+}
+
+#[test]
+fn what_the_network_does_to_the_agents_voice_is_reported_at_the_end() {
+    let mut scene = Scene::voice(vec![speaks(&tone(600)), speaks(&tone(600))]);
+    scene.agent_speaks(2_400, &tone(600));
+    scene.agent_stops_sending(4_000);
+    // Another stream of the same track: two packets are lost, and one is the server's own.
+    let hears = |scene: &mut Scene, number: u16, payload: &[u8]| {
+        let millis = 4_000 + u64::from(number) * 20;
+        let packet = AudioPacket {
+            ssrc: 77,
+            sequence: number,
+            rtp_time: 960 * u32::from(number),
+            payload: payload.into(),
+            at: at(millis),
+        };
+        scene.event(millis, ParticipantEvent::Audio { packet, track_sid: Some("TR_1".into()) });
+    };
+    let silence = [0xf8, 0xff, 0xfe];
+    let of_server = [&silence[..], &[0; 77]].concat();
+    for number in [1, 2, 5] {
+        hears(&mut scene, number, &silence);
+    }
+    hears(&mut scene, 6, &of_server);
+    // What is missed while the caller's own connection is away is not counted.
+    scene.loses_connection(4_140);
+    hears(&mut scene, 9, &silence);
+    scene.is_back(4_140, 4_300, ReconnectMethod::Resume);
+    for number in [20, 22] {
+        hears(&mut scene, number, &silence);
+    }
+    scene.until(12_000);
+    let received = scene.summary().received.expect("there was a voice");
+    let of_scene = (4_000 - 600) / 20;
+    assert!(received.packets.abs_diff(of_scene + 6) <= 1, "{received:?}");
+    assert_eq!(received.lost, 3, "{received:?}");
+    assert!(received.jitter < Micros::from_millis(1), "{received:?}");
 }

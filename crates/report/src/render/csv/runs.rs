@@ -11,7 +11,7 @@ use rushhour_core::event::{Outcome, RunMapping, SessionHeader};
 use rushhour_core::profile::Profile;
 use rushhour_core::units::{Metric, Micros, SessionTime};
 
-const HEADER: [&str; 79] = [
+const HEADER: [&str; 81] = [
     "run",
     "stage",
     "measured",
@@ -91,6 +91,8 @@ const HEADER: [&str; 79] = [
     "interruptions_ignored",
     "backchannels",
     "backchannels_stopped_for",
+    "received.loss",
+    "received.jitter_us",
 ];
 
 /// Writes runs, one by one.
@@ -176,6 +178,7 @@ impl<W: Write> RunsCsv<W> {
         let sound = Some(quality.sound).filter(|sound| sound.speech > Micros::ZERO);
         let turns_taken = Some(quality).filter(|quality| quality.turns > 0);
         let cut_in = (!record.turns.is_empty()).then_some(quality.interruptions);
+        let received = record.connections.received;
         let line: [String; HEADER.len()] = [
             record.run.to_string(),
             stage.to_owned(),
@@ -208,10 +211,7 @@ impl<W: Write> RunsCsv<W> {
             high(Metric::SubmissionResponse),
             submission.map_or(String::new(), |s| s.attempts.to_string()),
             submission.map_or(String::new(), |s| s.request.to_string()),
-            submission
-                .and_then(|s| s.result.as_ref())
-                .map_or("", |result| result.as_str())
-                .to_owned(),
+            evaluator_result(submission).to_owned(),
             submission.map_or("", |s| s.evaluator_run.as_str()).to_owned(),
             mapping_word(submission).to_owned(),
             low(Metric::Queue),
@@ -261,6 +261,8 @@ impl<W: Write> RunsCsv<W> {
             count(cut_in.map(|counts| counts.ignored)),
             count(cut_in.map(|counts| counts.backchannels)),
             count(cut_in.map(|counts| counts.stopped_for)),
+            ratio(received.and_then(|received| received.loss())),
+            duration(received.map(|received| received.jitter)),
         ];
         write_record(&mut self.csv, line)
     }
@@ -298,6 +300,10 @@ fn outcome_cells(record: &RunRecord) -> (&str, &str, &str, &str) {
         }
         Some(Outcome::Failed { class, detail }) => ("failed", class.name(), detail, ""),
     }
+}
+
+fn evaluator_result(submission: Option<&SubmissionTimes>) -> &str {
+    submission.and_then(|s| s.result.as_ref()).map_or("", |result| result.as_str())
 }
 
 const fn mapping_word(submission: Option<&SubmissionTimes>) -> &'static str {

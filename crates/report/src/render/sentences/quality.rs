@@ -41,13 +41,14 @@ pub(crate) fn sound_note(folded: &FoldedSession) -> Option<String> {
     let heard = format!("{} of speech in {}", sound.speech, counted(tally.runs, "conversation"));
     if sound.gaps() == 0 {
         return Some(format!(
-            "The agent's speech did not break up: no gap in {heard}, at most {:.2} a minute.",
-            gaps.high
+            "The agent's speech did not break up: no gap in {heard}, at most {:.2} a minute{}.",
+            gaps.high,
+            received_part(folded)
         ));
     }
     let concealed = estimated_quality(tally, QualityMeasure::Concealed)?;
     Some(format!(
-        "The agent's speech broke up {:.2} times a minute [{:.2}, {:.2}]: {} in {heard}, {}. Of the speech {:.2} % was not heard; the longest gap was {}.",
+        "The agent's speech broke up {:.2} times a minute [{:.2}, {:.2}]: {} in {heard}, {}. Of the speech {:.2} % was not heard; the longest gap was {}{}.",
         gaps.value,
         gaps.low,
         gaps.high,
@@ -55,7 +56,17 @@ pub(crate) fn sound_note(folded: &FoldedSession) -> Option<String> {
         causes(&sound),
         concealed.value * 100.0,
         sound.longest_gap,
+        received_part(folded),
     ))
+}
+
+/// What the network did to the agents' packets, to end a sentence with; nothing where it is not known.
+fn received_part(folded: &FoldedSession) -> String {
+    let received = folded.connections.received;
+    received.loss().map_or(String::new(), |loss| {
+        let (percent, jitter) = (loss * 100.0, received.jitter);
+        format!("; {percent:.2} % of its packets were lost, and their jitter was {jitter}")
+    })
 }
 
 /// When the agents' speech began to break up, or to break up more; nothing where the counts do not show it.
@@ -211,8 +222,8 @@ mod tests {
     use crate::render::table::Style;
     use crate::render::text::session_text;
     use crate::session::test_sessions::{FEW_GAPS, SessionBuilder, spoken};
-    use crate::session::{Criterion, SessionVerdict};
-    use rushhour_core::event::AgentRtcStats;
+    use crate::session::{Criterion, QualitySummary, SessionVerdict};
+    use rushhour_core::event::{AgentRtcStats, ReceivedAudio};
     use rushhour_core::units::Micros;
 
     #[test]
@@ -260,6 +271,23 @@ mod tests {
             connection_note(&written)
                 .is_some_and(|told| told.contains("the caller's own lost in 2 of 36"))
         );
+    }
+
+    #[test]
+    fn what_the_network_did_to_packets_is_told_where_it_is_known() {
+        let lost = ReceivedAudio { packets: 995, lost: 5, jitter: Micros::from_millis(3) };
+        for gaps in [&[0][..], &[9, 8]] {
+            let mut folded = spoken(&[(6, 120, gaps)]);
+            let before = sound_note(&folded).unwrap();
+            folded.connections.received = lost;
+            let part = "; 0.50 % of its packets were lost, and their jitter was 3.00ms.";
+            assert_eq!(
+                sound_note(&folded),
+                before.strip_suffix('.').map(|told| told.to_owned() + part)
+            );
+            let summary = QualitySummary::of(&folded).unwrap().received.unwrap();
+            assert_eq!((summary.lost, summary.loss, summary.jitter_us), (5, 0.005, 3_000));
+        }
     }
 
     #[test]
