@@ -4,6 +4,7 @@
 //! final. Models that hear by themselves write theirs late, when the answer has begun.
 
 use super::utterances::{MAX_ID, MAX_TEXT};
+use rushhour_core::event::TranscriptionErrors;
 use rushhour_core::units::SessionTime;
 
 /// Transcripts that are kept, at most.
@@ -83,10 +84,29 @@ impl CallerTranscript {
         self.0.iter_mut().rev().find(|one| one.stream_id == stream_id && !one.is_complete)
     }
 
-    /// The transcripts that began since `time`; `None` where there is none, which says nothing about the agent's hearing.
-    pub(super) fn since(&self, time: SessionTime) -> Option<String> {
-        let since = self.0.iter().filter(|one| one.is_complete && one.began_at >= time);
-        let texts: Vec<&str> = since.map(|one| one.text.as_str()).collect();
+    /// What was heard of a turn that began at `began`; `None` where nothing was, which says nothing about the agent's hearing.
+    ///
+    /// A back-channel, the time at which the caller began it and its words, is no part of the turn. What is transcribed
+    /// after it is taken for it, however it was heard, unless the turn itself has no transcript yet.
+    pub(super) fn of_turn(
+        &self,
+        began: SessionTime,
+        backchannel: Option<(SessionTime, Option<&str>)>,
+    ) -> Option<String> {
+        let since = |time: SessionTime| {
+            self.0.iter().filter(move |one| one.is_complete && one.began_at >= time)
+        };
+        let (until, words) = backchannel.unwrap_or((SessionTime::NEVER, None));
+        let mut texts: Vec<&str> =
+            since(began).filter(|one| one.began_at < until).map(|one| one.text.as_str()).collect();
+        if texts.is_empty() {
+            let is_backchannel = |text: &str| {
+                let errors = words.and_then(|words| TranscriptionErrors::by_word(words, text));
+                errors.is_some_and(|errors| errors.errors() == 0)
+            };
+            let later = since(until).map(|one| one.text.as_str());
+            texts.extend(later.filter(|text| !is_backchannel(text)));
+        }
         (!texts.is_empty()).then(|| texts.join(" "))
     }
 }
@@ -101,7 +121,7 @@ mod tests {
         let (one, two) = ("SG_1".to_owned(), "SG_2".to_owned());
         transcript.open("a", Some(&one), SessionTime(10));
         assert!(transcript.add_text("a", "A table") && !transcript.add_text("b", "x"));
-        assert_eq!(transcript.since(SessionTime(0)), None, "it is not complete");
+        assert_eq!(transcript.of_turn(SessionTime(0), None), None, "it is not complete");
         assert!(transcript.close("a") && !transcript.close("a"));
         transcript.open("b", Some(&one), SessionTime(20));
         transcript.add_text("b", "A table for four");
@@ -110,10 +130,39 @@ mod tests {
         transcript.add_text("c", "please");
         transcript.close("c");
         transcript.add_packet(&two, "please, repeated", SessionTime(31));
-        let since = |time| transcript.since(SessionTime(time));
+        let since = |time| transcript.of_turn(SessionTime(time), None);
         assert_eq!(since(5).as_deref(), Some("A table for four please"));
         assert_eq!(since(11).as_deref(), Some("please"), "the first began before");
         assert_eq!(since(31), None);
+    }
+
+    /// What is heard of a turn from 10 on, with a back-channel at 50, of transcripts that begin so.
+    fn heard_beside_a_backchannel(heard: &[(u64, &str)], words: Option<&str>) -> Option<String> {
+        let mut transcript = CallerTranscript::default();
+        for (at, text) in heard {
+            let stream = at.to_string();
+            transcript.open(&stream, None, SessionTime(*at));
+            transcript.add_text(&stream, text);
+            transcript.close(&stream);
+        }
+        transcript.of_turn(SessionTime(10), Some((SessionTime(50), words)))
+    }
+
+    #[test]
+    fn a_backchannel_is_no_part_of_what_was_heard_of_a_turn() {
+        let heard = heard_beside_a_backchannel;
+        let turn = (20, "A table for four.");
+        let words = Some("mm-hm");
+        for (text, why) in [("Mm-hm.", "as it was said"), ("Um.", "misheard"), ("", "not at all")] {
+            let found = heard(&[turn, (60, text)], words);
+            assert_eq!(found.as_deref(), Some("A table for four."), "{why}");
+        }
+        assert_eq!(heard(&[turn], words).as_deref(), Some("A table for four."));
+        // A model that hears by itself writes late.
+        let late = [(60, "Mm, hm!"), (70, "A table for four.")];
+        assert_eq!(heard(&late, words).as_deref(), Some("A table for four."));
+        assert_eq!(heard(&late[..1], words), None, "nothing was heard of the turn");
+        assert_eq!(heard(&late[1..], None).as_deref(), Some("A table for four."));
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl Caller {
 
     /// When the caller must be called again, unless something happens before.
     pub(super) fn next_tick(&self, now: SessionTime) -> NextTick {
-        self.no_later_than_hanging_up(self.next_step(now))
+        self.no_later_than_hanging_up(self.next_step(now), now)
     }
 
     fn next_step(&self, now: SessionTime) -> NextTick {
@@ -229,7 +229,7 @@ impl Caller {
         handle: &mut dyn ParticipantHandle,
     ) {
         self.check_greeting();
-        self.close_turn(is_silent);
+        self.close_turn(is_silent, handle.now());
         self.has_whole_answer = false;
         self.summary.several_agents |= self.agents.count() > 1;
         let mut turn = OpenTurn::new(index, handle.now());
@@ -291,11 +291,14 @@ impl Caller {
     pub(super) fn find_answer(&mut self) -> AnswerProgress {
         let Some(turn) = &mut self.turn else { return AnswerProgress::None };
         let Some(prompt) = self.config.script.turn(turn.index) else { return AnswerProgress::None };
-        if self.voice.is_none() {
-            return turn.find_written_answer(prompt, &self.utterances, &self.agents);
-        }
-        let resumes_within = self.config.settings.patience.resumes_within.micros();
-        turn.find_spoken_answer(prompt, &self.utterances, &self.agents, resumes_within)
+        let progress = if self.voice.is_none() {
+            turn.find_written_answer(prompt, &self.utterances, &self.agents)
+        } else {
+            let resumes_within = self.config.settings.patience.resumes_within.micros();
+            turn.find_spoken_answer(prompt, &self.utterances, &self.agents, resumes_within)
+        };
+        turn.is_answered = progress == AnswerProgress::Complete;
+        progress
     }
 
     fn await_answer(&mut self, now: SessionTime, handle: &mut dyn ParticipantHandle) {
@@ -353,7 +356,7 @@ impl Caller {
     }
 
     /// Reports the open turn, if any, as answered. `is_done` tells whether the agent had finished.
-    pub(super) fn close_turn(&mut self, is_done: bool) {
+    pub(super) fn close_turn(&mut self, is_done: bool, now: SessionTime) {
         self.find_answer();
         // A rule that takes over says that the answer is not the expected one yet.
         let takes_over = std::mem::take(&mut self.rules.takes_over);
@@ -384,8 +387,9 @@ impl Caller {
         let done =
             last_active.filter(|at| is_done && turn.answer_began.is_some_and(|began| *at >= began));
         self.summary.ignored_interruptions += u32::from(self.is_interruption_ignored(&turn));
-        self.summary.false_interruptions += u32::from(turn.stopped_for_backchannel);
-        self.report_turn(&turn, ending, done);
+        self.summary.false_interruptions +=
+            u32::from(turn.stopped_for_backchannel(&self.utterances, &self.agents));
+        self.report_turn(&turn, ending, done, now);
     }
 
     /// The turn that follows on one.
@@ -412,19 +416,33 @@ impl Caller {
         self.as_expected = Some(self.as_expected.unwrap_or(true) && is_as_expected);
     }
 
+    /// Until when the agent had the word in a turn that is over `now`, if the caller waited in vain for more of it.
+    fn awaited_until(&self, ending: TurnEnding, now: SessionTime) -> Option<SessionTime> {
+        if ending.is_answered() {
+            // An answer that is over leaves the caller with the next word, but not while the agent thinks or has a tool;
+            // the last tool of an agent that hangs up does so.
+            let thought = self.agents.states.thought_until(now);
+            let held_back = thought.max(self.tool_calls.held_back_until(now));
+            return held_back.filter(|_| !self.has_whole_answer);
+        }
+        Some(self.agents.departed.as_ref().map_or(now, |departed| departed.at))
+    }
+
+    /// Reports a turn that is over `now`.
     pub(super) fn report_turn(
         &mut self,
         turn: &OpenTurn,
         ending: TurnEnding,
         done: Option<SessionTime>,
+        now: SessionTime,
     ) {
         let taking = self.voice.as_ref().and_then(|_| {
-            // An answer that is over leaves the caller with the next word.
-            let awaited_until = (!ending.is_answered()).then(|| self.last_sign_of_life());
+            let awaited_until = self.awaited_until(ending, now);
             turn.taking(awaited_until, &self.utterances, &self.agents)
         });
         let yields_within = self.config.settings.patience.yields_within.micros();
         let (index, began) = (turn.index, turn.began);
+        let backchannel_at = turn.backchannel_at;
         let number = self.config.script.number_of(index);
         if let Some(mut turn) = turn.finish(number, ending, done, yields_within) {
             let rule = self.config.script.rule_of(index);
@@ -438,7 +456,7 @@ impl Caller {
                 .voice
                 .as_mut()
                 .and_then(|voice| voice.sound.take(voice.last_packet_at?, &mut voice.activity));
-            self.note_hearing(&mut turn, index, began);
+            self.note_hearing(&mut turn, index, began, backchannel_at);
             self.recorder.turn_ended(&turn, began, &self.utterances);
             self.report(
                 turn.last.or(turn.first).unwrap_or(turn.said),
@@ -449,9 +467,18 @@ impl Caller {
 
     /// What the agent's transcript of the caller since `began` got wrong of what a turn's clip says. Without a transcript
     /// nothing is known.
-    fn note_hearing(&self, turn: &mut Turn, index: usize, began: SessionTime) {
+    fn note_hearing(
+        &self,
+        turn: &mut Turn,
+        index: usize,
+        began: SessionTime,
+        backchannel_at: Option<SessionTime>,
+    ) {
         let Some(prompt) = self.config.script.turn(index) else { return };
-        let Some(heard) = self.utterances.caller_transcript.since(began) else { return };
+        let backchannel = backchannel_at.zip(prompt.backchannel.as_ref());
+        let backchannel = backchannel.map(|(at, one)| (at, one.spoken.as_deref()));
+        let transcript = &self.utterances.caller_transcript;
+        let Some(heard) = transcript.of_turn(began, backchannel) else { return };
         if let Some(spoken) = &prompt.spoken {
             turn.heard = TranscriptionErrors::by_word(spoken, &heard);
             turn.heard_characters = TranscriptionErrors::by_character(spoken, &heard);

@@ -122,7 +122,7 @@ impl Caller {
         if self.outcome.is_none() {
             self.outcome = Some(self.outcome_of_leaving(reason, at));
         }
-        self.break_off_turn();
+        self.break_off_turn(at);
         self.record_cuts();
         let outcome = self.outcome.take().expect("it was set above");
         self.recorder.finish(&outcome, at, &self.utterances);
@@ -166,7 +166,7 @@ impl Caller {
         if self.is_script_over(at) {
             // An agent may end the call by deleting the room once it has said goodbye.
             self.summary.ended = ConversationEnd::RoomDeletedByAgent;
-            self.close_turn(true);
+            self.close_turn(true, at);
             return self.completed();
         }
         if self.agents.departed.is_some() {
@@ -192,7 +192,7 @@ impl Caller {
 
     /// The conversation is over as the script has it.
     pub(super) fn complete(&mut self, handle: &mut dyn ParticipantHandle) {
-        self.close_turn(true);
+        self.close_turn(true, handle.now());
         self.outcome = Some(self.completed());
         self.stage = CallerStage::Done;
         handle.leave();
@@ -211,7 +211,7 @@ impl Caller {
     ) {
         if let Some(turn) = self.turn.take() {
             self.summary.ignored_interruptions += u32::from(self.is_interruption_ignored(&turn));
-            self.report_turn(&turn, TurnEnding::TimedOut, None);
+            self.report_turn(&turn, TurnEnding::TimedOut, None, handle.now());
         }
         self.fail(class, detail, handle);
     }
@@ -244,7 +244,7 @@ impl Caller {
             }
             self.outcome = Some(Outcome::failed(class, detail));
         }
-        self.break_off_turn();
+        self.break_off_turn(handle.now());
         self.stage = CallerStage::Done;
         handle.leave();
     }
@@ -283,17 +283,17 @@ impl Caller {
 
     /// Reports the open turn, if any, as broken off; or as answered, if the agent had answered before it was gone, or
     /// only silence was still awaited.
-    pub(super) fn break_off_turn(&mut self) {
+    pub(super) fn break_off_turn(&mut self, now: SessionTime) {
         if self.has_whole_answer {
-            self.close_turn(true);
+            self.close_turn(true, now);
         } else if matches!(self.stage, CallerStage::AwaitingSilence { .. })
             && !self.died_in_sentence
         {
-            self.close_turn(false);
+            self.close_turn(false, now);
         } else {
             self.find_answer();
             if let Some(turn) = self.turn.take() {
-                self.report_turn(&turn, TurnEnding::BrokenOff, None);
+                self.report_turn(&turn, TurnEnding::BrokenOff, None, now);
             }
         }
     }

@@ -96,9 +96,8 @@ impl Caller {
     /// Shows that it listens, once the agent has spoken for long enough.
     pub(super) fn show_that_it_listens(&mut self, now: SessionTime) {
         let Some(turn) = &mut self.turn else { return };
-        let Some((clip, after)) =
-            self.config.script.turn(turn.index).and_then(|prompt| prompt.backchannel.as_ref())
-        else {
+        let prompt = self.config.script.turn(turn.index);
+        let Some(backchannel) = prompt.and_then(|prompt| prompt.backchannel.as_ref()) else {
             return;
         };
         let Some(CallerVoice { playback: Some(playback), speaking_since: Some(_), .. }) =
@@ -106,33 +105,51 @@ impl Caller {
         else {
             return;
         };
-        let is_due = turn.answer_began.is_some_and(|began| now >= began + *after);
+        let is_due = turn.answer_began.is_some_and(|began| now >= began + backchannel.after);
         if is_due && turn.backchannel_at.is_none() {
             turn.backchannel_at = Some(now);
             self.summary.backchannels += 1;
-            playback.play(clip.clone());
+            playback.play(backchannel.clip.clone());
+            let words = backchannel.spoken.as_deref().unwrap_or("(a back-channel)");
+            self.recorder.caller_says(words, now);
         }
     }
 
     /// When the caller hangs up early, unless something happens before; `None` for one that does not.
-    fn hangs_up_at(&self) -> Option<SessionTime> {
+    fn hangs_up_at(&self, now: SessionTime) -> Option<SessionTime> {
         let abandon = self.config.script.abandon.filter(|_| self.config.abandons)?;
         let joined_at = self.joined_at?;
         let after = abandon.after.map(|after| joined_at + after.micros());
-        let waits_since = match (self.stage, &self.turn) {
-            (
-                CallerStage::AwaitingAgent
-                | CallerStage::AwaitingReady { .. }
-                | CallerStage::AwaitingGreeting { .. },
-                _,
-            ) => Some(joined_at),
-            (CallerStage::AwaitingAnswer | CallerStage::AskingSession { .. }, Some(turn)) => {
-                turn.said_at.filter(|_| turn.answer_began.is_none())
-            }
-            _ => None,
-        };
-        let silence = abandon.silence.zip(waits_since).map(|(for_long, at)| at + for_long.micros());
+        let silence = abandon.silence.and_then(|for_long| {
+            let since = self.waits_since(joined_at, now)?;
+            Some(since + for_long.micros())
+        });
         after.into_iter().chain(silence).min()
+    }
+
+    /// Since when the agent has kept the caller waiting in silence.
+    fn waits_since(&self, joined_at: SessionTime, now: SessionTime) -> Option<SessionTime> {
+        let is_awaited = match self.stage {
+            CallerStage::AwaitingAgent
+            | CallerStage::AwaitingReady { .. }
+            | CallerStage::AwaitingGreeting { .. } => return Some(joined_at),
+            CallerStage::AwaitingAnswer | CallerStage::AskingSession { .. } => {
+                self.turn.as_ref().is_some_and(|turn| !turn.is_answered)
+            }
+            CallerStage::AwaitingSilence { .. } => false,
+            _ => return None,
+        };
+        // Once the agent has answered and listens, the caller waits for nothing but its own next word.
+        if self.speech_since().is_some() || (!is_awaited && self.silent_since(now).is_some()) {
+            return None;
+        }
+        let last_activity = self.turn_state.last_activity();
+        let last_heard = match (&self.turn, &self.voice) {
+            (Some(turn), Some(_)) => turn.last_heard(&self.utterances, &self.agents),
+            _ => Some(last_activity),
+        };
+        let said_at = self.turn.as_ref().and_then(|turn| turn.said_at);
+        Some(joined_at).max(said_at).max(last_heard)
     }
 
     /// Hangs up, if the caller is one that does so, and it is time. Returns whether it did.
@@ -142,20 +159,20 @@ impl Caller {
         handle: &mut dyn ParticipantHandle,
     ) -> bool {
         let is_over = self.stage == CallerStage::Done;
-        if is_over || self.outages.is_away() || self.hangs_up_at().is_none_or(|at| now < at) {
+        if is_over || self.outages.is_away() || self.hangs_up_at(now).is_none_or(|at| now < at) {
             return false;
         }
         self.summary.ended = ConversationEnd::Abandoned;
         self.outcome = Some(Outcome::Completed { judged: None });
-        self.break_off_turn();
+        self.break_off_turn(now);
         self.stage = CallerStage::Done;
         handle.leave();
         true
     }
 
     /// A caller that hangs up early is called in time for it.
-    pub(super) fn no_later_than_hanging_up(&self, next: NextTick) -> NextTick {
-        match (next, self.hangs_up_at()) {
+    pub(super) fn no_later_than_hanging_up(&self, next: NextTick, now: SessionTime) -> NextTick {
+        match (next, self.hangs_up_at(now)) {
             (NextTick::OnEvent, Some(at)) if self.stage != CallerStage::Done => NextTick::At(at),
             (NextTick::At(time), Some(at)) => NextTick::At(time.min(at)),
             _ => next,

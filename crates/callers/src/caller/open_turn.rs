@@ -4,8 +4,10 @@ use super::agents::Agents;
 use super::prepared_script::{PreparedTurn, TurnContent};
 use super::utterances::{TEXT_SLACK, Utterance, Utterances};
 use crate::data::{ItemMetrics, MeasuredItem};
-use rushhour_core::event::{Turn, TurnEnding, TurnParts, TurnTaking};
+use rushhour_core::event::{Turn, TurnEnding, TurnParts};
 use rushhour_core::units::{Micros, SessionTime};
+
+mod turn_taking;
 
 /// Talk spurts of a turn that are kept; those beyond lengthen the last.
 const MAX_SPURTS: usize = 64;
@@ -33,14 +35,11 @@ pub(super) struct OpenTurn {
     pub(super) answer_ended: Option<SessionTime>,
     /// The latencies that the agent reported for its answer.
     pub(super) parts: TurnParts,
+    /// Whether the answer is the one that the caller waits for, as far as it has come.
+    pub(super) is_answered: bool,
     /// When the caller began to show that it listens.
     pub(super) backchannel_at: Option<SessionTime>,
-    /// Whether the agent stopped for it.
-    pub(super) stopped_for_backchannel: bool,
 }
-
-/// An agent that falls silent within this time after a caller began to show that it listens has stopped for it.
-const STOPS_WITHIN: Micros = Micros::from_millis(1_500);
 
 /// What begins sooner after the caller's last sound is no answer to it: nobody can know yet that the caller has finished.
 /// Detectors of the end of speech wait for at least so much silence. Keys have no end to be detected.
@@ -58,7 +57,9 @@ struct SpeechInterval {
 pub(super) struct Interruption {
     /// When the caller's first audible frame was sent.
     pub(super) began: SessionTime,
-    /// When the agent fell silent.
+    /// When what the agent was saying ended, or paused.
+    spoke_until: Option<SessionTime>,
+    /// When the agent fell silent, and did not go on.
     fell_silent: Option<SessionTime>,
     /// Whether it went on with the same sentence after a pause.
     pub(super) resumed: bool,
@@ -69,7 +70,7 @@ const LONGEST_BREATH: Micros = Micros::from_secs(1);
 
 impl Interruption {
     pub(super) const fn new(began: SessionTime) -> Self {
-        Self { began, fell_silent: None, resumed: false }
+        Self { began, spoke_until: None, fell_silent: None, resumed: false }
     }
 
     /// How long the agent went on, if it yielded: it fell silent while the caller spoke or soon after, and stayed so.
@@ -259,15 +260,13 @@ impl OpenTurn {
                 // The agent had finished by then, which was known only after the hangover.
                 self.interruption = None;
             } else {
+                interruption.spoke_until.get_or_insert(last_audible_at);
                 interruption.fell_silent = Some(last_audible_at);
             }
         }
         if let Some(spurt) = self.spurts.last_mut() {
             spurt.ended = Some(last_audible_at);
         }
-        self.stopped_for_backchannel |= self
-            .backchannel_at
-            .is_some_and(|at| (at..=at + STOPS_WITHIN).contains(&last_audible_at));
     }
 
     /// Adds latencies that the agent reported; the first report of each counts.
@@ -293,51 +292,6 @@ impl OpenTurn {
     /// How long the agent went on after it was interrupted, if it yielded.
     pub(super) fn yielded(&self, within: Micros) -> Option<Micros> {
         self.interruption.and_then(|one| one.yielded(self.said_at, within))
-    }
-
-    /// How agent and caller took turns. `awaited_until` is until when the caller waited, if the answer did not end.
-    pub(super) fn taking(
-        &self,
-        awaited_until: Option<SessionTime>,
-        utterances: &Utterances,
-        agents: &Agents,
-    ) -> Option<TurnTaking> {
-        let said_at = self.said_at?;
-        let speech: Vec<SpeechInterval> = self.speech(utterances, agents).collect();
-        let began = self.voice_began.unwrap_or(said_at);
-        let caller_speech = said_at.since(began);
-        let both = |from: SessionTime, to: SessionTime| to.min(said_at).since(from.max(began));
-        // What it was saying when the caller began.
-        let before = self.interruption.map_or(Micros::ZERO, |one| {
-            let again = || speech.first().map_or(SessionTime::NEVER, |spurt| spurt.began);
-            both(one.began, one.fell_silent.unwrap_or_else(again))
-        });
-        let overlap = speech.iter().fold(before, |sum, spurt| {
-            sum + both(spurt.began, spurt.ended.unwrap_or(SessionTime::NEVER))
-        });
-        let talks_over = |spurt: &SpeechInterval| {
-            spurt.began > began
-                && spurt.began + SHORTEST_REACTION < said_at
-                && spurt.ended.is_none_or(|ended| ended >= said_at)
-        };
-        let mut silent_since = Some(said_at);
-        let mut dead_air = Micros::ZERO;
-        for spurt in speech.iter().filter(|one| one.ended.is_none_or(|ended| ended > said_at)) {
-            if let Some(since) = silent_since {
-                dead_air = dead_air.max(spurt.began.since(since));
-            }
-            silent_since = spurt.ended;
-        }
-        if let (Some(since), Some(until)) = (silent_since, awaited_until) {
-            dead_air = dead_air.max(until.since(since));
-        }
-        let talked_over = speech.iter().any(talks_over);
-        Some(TurnTaking {
-            dead_air,
-            caller_speech,
-            overlap: overlap.min(caller_speech),
-            talked_over,
-        })
     }
 
     /// The turn as it is reported; `None` if the caller did not finish speaking.

@@ -70,8 +70,18 @@ pub(super) struct PreparedTurn {
     pub(super) pause: Micros,
     /// How long after the agent began to speak the caller interrupts it.
     pub(super) interrupt: Option<Micros>,
-    /// What the caller says while the agent answers, and how long after it began.
-    pub(super) backchannel: Option<(Clip, Micros)>,
+    /// What the caller says while the agent answers.
+    pub(super) backchannel: Option<PreparedBackchannel>,
+}
+
+/// A sound with which the caller shows that it listens.
+#[derive(Debug, Clone)]
+pub(super) struct PreparedBackchannel {
+    pub(super) clip: Clip,
+    /// The words that its clip says, where the script has them.
+    pub(super) spoken: Option<String>,
+    /// How long after the agent began to answer.
+    pub(super) after: Micros,
 }
 
 /// What a caller says in a turn.
@@ -144,9 +154,11 @@ impl PreparedScript {
                 _ => return Err(ScriptError::NoContent { number, mode }),
             };
             let backchannel = match turn.backchannel.as_ref().filter(|_| mode == Mode::Voice) {
-                Some(Backchannel { play: Some(path), after, .. }) => {
-                    Some((clip(path)?, after.micros()))
-                }
+                Some(Backchannel { play: Some(path), after, say }) => Some(PreparedBackchannel {
+                    clip: clip(path)?,
+                    spoken: say.clone(),
+                    after: after.micros(),
+                }),
                 _ => None,
             };
             let speaks = mode == Mode::Voice;

@@ -46,6 +46,16 @@ impl StateHistory {
         (*activity == AgentActivity::Open).then_some(*at)
     }
 
+    /// Until when agents that said nothing more have thought: until `now`, or until they told that they listen.
+    pub(super) fn thought_until(&self, now: SessionTime) -> Option<SessionTime> {
+        let mut latest = self.changes.iter().rev().copied();
+        match (latest.next()?, latest.next()) {
+            ((_, AgentActivity::Thinking), _) => Some(now),
+            ((at, AgentActivity::Open), Some((_, AgentActivity::Thinking))) => Some(at),
+            _ => None,
+        }
+    }
+
     /// Since when agents that tell `listening` may think all the same: they spoke, and told `thinking` at once with it.
     ///
     /// Where a tool begins, livekit-agents 1.0 sets `listening` and `thinking` one after the other. LiveKit's SDKs send each
@@ -130,6 +140,17 @@ mod tests {
         let turn = [(0, 'l'), (1_000, 't'), (2_000, 's'), (3_000, 'l'), (3_500, 'l')];
         assert_eq!(history(&turn).open_since(), Some(at(3_000)), "told twice");
         assert_eq!(history(&turn[..3]).open_since(), None);
+    }
+
+    #[test]
+    fn agents_that_said_nothing_more_thought_until_they_listened() {
+        let until = |changes: &[(u64, char)]| history(changes).thought_until(at(9_000));
+        let told = [(0, 'l'), (1_000, 't'), (2_000, 's'), (3_000, 't'), (4_000, 'l')];
+        assert_eq!(until(&told), Some(at(4_000)));
+        assert_eq!(until(&told[..4]), Some(at(9_000)), "it still thinks");
+        let spoke = [(1_000, 't'), (2_000, 's'), (3_000, 'l')];
+        assert_eq!(until(&spoke), None, "it spoke");
+        assert_eq!((until(&spoke[..2]), until(&[]), until(&told[..1])), (None, None, None));
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(super) struct ToolCalls {
     /// The history shows a call that has no result: since when.
     open_since: Option<SessionTime>,
     framework: Framework,
+    /// When the last tool that held the answer back was over.
+    over_at: Option<SessionTime>,
     /// Whether the session has told of a tool.
     tells_tools: bool,
     /// When the history was asked for, until the answer came.
@@ -97,7 +99,18 @@ impl ToolCalls {
             }
             SessionReport::Pong | SessionReport::RtcStats(_) => return false,
         }
-        was_running && !self.has_tool(at)
+        let is_over = was_running && !self.has_tool(at);
+        if is_over {
+            self.over_at = Some(at);
+        }
+        is_over
+    }
+
+    /// Until when a tool has held the answer back, by `now`.
+    pub(super) fn held_back_until(&self, now: SessionTime) -> Option<SessionTime> {
+        let running = self.running.iter().map(|(_, since)| *since).chain(self.open_since);
+        let until = running.map(|since| now.min(since + LONGEST_TOOL)).max();
+        self.over_at.max(until)
     }
 
     /// Whether a tool is known to run.
@@ -191,7 +204,10 @@ mod tests {
         assert!(!calls.note(over("1"), secs(4)) && is_running(&calls, secs(4)));
         assert!(calls.note(over("2"), secs(5)));
         assert_eq!(calls.agent_listens(secs(6)), None);
+        assert_eq!(calls.held_back_until(secs(9)), Some(secs(5)));
         calls.note(began("3"), secs(10));
+        assert_eq!(calls.held_back_until(secs(12)), Some(secs(12)));
+        assert_eq!(calls.held_back_until(secs(60)), Some(secs(40)), "not for longer");
         assert!(is_running(&calls, secs(39)));
         assert!(!is_running(&calls, secs(41)), "it goes on in the background");
     }

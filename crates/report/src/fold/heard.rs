@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::run_record::RunRecord;
-use rushhour_core::event::TranscriptionErrors;
+use rushhour_core::event::{TranscriptionErrors, Turn};
 use rushhour_core::profile::HeardShare;
 use rushhour_stats::ClusteredRatio;
 
@@ -64,7 +64,7 @@ impl HeardTally {
         self.word_errors.add(heard.words.errors(), heard.words.said());
         self.character_errors.add(heard.characters.errors(), heard.characters.said());
         self.key_word_hits.add(heard.key_words_heard, heard.key_words);
-        for turn in &record.turns {
+        for turn in heard_turns(record) {
             let Some(key_words) = turn.key_words else { continue };
             self.key_turns += 1;
             let missed: Vec<u32> = key_words.missed_places().collect();
@@ -97,6 +97,11 @@ impl HeardTally {
             HeardShare::KeyWords => self.key_words,
         }
     }
+}
+
+/// The turns that say something of the agent's hearing: what is lost with the caller's own connection is none of its.
+fn heard_turns(record: &RunRecord) -> impl Iterator<Item = &Turn> {
+    record.turns.iter().filter(|turn| !turn.away)
 }
 
 /// What the agent heard in one run.
@@ -140,7 +145,7 @@ impl HeardOfRun {
     /// The sums over its turns.
     pub fn of(record: &RunRecord) -> Self {
         let mut sum = Self::default();
-        for turn in &record.turns {
+        for turn in heard_turns(record) {
             if let Some(words) = &turn.heard {
                 sum.turns += 1;
                 sum.words = sum.words.plus(words);
@@ -162,7 +167,7 @@ impl HeardOfRun {
 mod tests {
     use super::super::run_record::tests::completed;
     use super::*;
-    use rushhour_core::event::{KeyWords, Turn, TurnEnding, TurnParts};
+    use rushhour_core::event::{KeyWords, TurnEnding, TurnParts};
     use rushhour_core::units::SessionTime;
     use rushhour_stats::Confidence;
 
@@ -206,6 +211,20 @@ mod tests {
         assert_eq!((words.clusters(), tally.units(HeardShare::CharacterErrors)), (2, 80));
         let interval = words.interval(Confidence::default()).unwrap();
         assert!(interval.high() > 0.3, "two conversations that differ say little: {interval:?}");
+    }
+
+    #[test]
+    fn what_was_lost_with_the_callers_own_connection_is_no_error_of_the_agents() {
+        let away = Turn { away: true, ..turn(2, 9) };
+        let record = RunRecord { turns: vec![turn(1, 1), away], ..completed() };
+        let mut tally = HeardTally::default();
+        tally.add(&record);
+        assert_eq!((tally.turns, tally.words.errors(), tally.characters.errors()), (1, 1, 2));
+        assert_eq!((tally.key_turns, tally.key_words, tally.by_key_word.len()), (1, 2, 2));
+        let words = tally.ratio(HeardShare::WordErrors);
+        assert_eq!((words.clusters(), tally.units(HeardShare::WordErrors)), (1, 10));
+        let of_run = HeardOfRun::of(&record);
+        assert_eq!((of_run.turns, of_run.words.said(), of_run.key_words), (1, 10, 2));
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! What callers do beside their turns: rules, back-channels, callers that hang up early, and the noise around them.
 
+use crate::audio::Clip;
 use rushhour_core::event::{ConversationEnd, Outcome, TurnEnding};
 use rushhour_core::profile::Abandonment;
 use rushhour_core::units::{Micros, Mode, Percent, PositiveDuration};
 
-use super::super::prepared_script::{PreparedRule, PreparedScript, PreparedTurn, RuleAnswer};
+use super::super::prepared_script::{
+    PreparedBackchannel, PreparedRule, PreparedScript, PreparedTurn, RuleAnswer,
+};
 use super::scene::{Scene, expression, script, speaks, tone, writes};
 
 fn rule(hears: &str, at_most: u32, answer: RuleAnswer) -> PreparedRule {
@@ -189,14 +192,84 @@ fn a_caller_hangs_up_after_so_long_or_when_it_is_kept_waiting() {
     }
 }
 
-/// A caller that shows that it listens 1 s after the agent began a long answer, at 2,420 ms.
-fn backchannel() -> Scene {
-    let sound = tone(200);
-    let listens =
-        PreparedTurn { backchannel: Some((sound, Micros::from_secs(1))), ..speaks(&tone(800)) };
+/// A caller that hangs up after 2 s of silence.
+fn impatient(mode: Mode, turns: Vec<PreparedTurn>) -> Scene {
+    let silence = Some(PositiveDuration::secs(2));
+    let share = Percent::from_fraction(1.0).unwrap();
+    let abandon = Some(Abandonment { share, after: None, silence });
+    Scene::with_agent(mode, PreparedScript { abandon, ..script(turns) })
+}
+
+#[track_caller]
+fn assert_hangs_up(mut scene: Scene, at: u64) {
+    scene.until(at - 40);
+    assert!(!scene.handle.has_left, "it hung up before");
+    scene.until(at + 40);
+    assert!(scene.handle.has_left, "it waits");
+    assert_eq!(scene.summary().ended, ConversationEnd::Abandoned);
+}
+
+#[test]
+fn silence_after_a_filler_keeps_the_caller_waiting_too() {
+    let mut chat = impatient(Mode::Chat, vec![writes("One."), writes("Two.")]);
+    chat.until(1_120);
+    chat.answers(1_300, "SG_1", "One moment.");
+    chat.agent(1_410, Some("thinking"));
+    assert_hangs_up(chat, 3_400);
+
+    let mut voice = impatient(Mode::Voice, vec![speaks(&tone(600))]);
+    voice.agent_speaks(2_400, &tone(600));
+    voice.agent(3_000, Some("thinking"));
+    // The decay of a tone may be audible or not.
+    assert_hangs_up(voice, 5_010);
+
+    let expects = PreparedTurn { expect: Some(expression("booked")), ..writes("One.") };
+    let mut unexpected = impatient(Mode::Chat, vec![expects]);
+    unexpected.until(1_120);
+    unexpected.answers(1_300, "SG_1", "One moment.");
+    assert_hangs_up(unexpected, 3_400);
+}
+
+#[test]
+fn an_agent_that_thinks_again_before_the_callers_next_turn_keeps_it_waiting() {
+    let pauses = PreparedTurn { pause: Micros::from_secs(4), ..writes("Two.") };
+    let answered = || {
+        let mut scene = impatient(Mode::Chat, vec![writes("One."), pauses.clone()]);
+        scene.until(1_120);
+        scene.answers(1_300, "SG_1", "Yes.");
+        scene
+    };
+    let mut thinks = answered();
+    thinks.agent(2_600, Some("thinking"));
+    assert_hangs_up(thinks, 3_400);
+
+    // While the agent listens, it is the caller that pauses.
+    let mut listens = answered();
+    listens.until(6_000);
+    assert_eq!(listens.handle.take_log(), ["lk.chat: One.", "lk.chat: Two."]);
+}
+
+#[test]
+fn an_agent_that_speaks_keeps_nobody_waiting_whatever_it_says() {
+    // It goes on with what it was saying, although it was interrupted.
+    let interrupts = PreparedTurn { interrupt: Some(Micros::from_secs(1)), ..speaks(&tone(600)) };
+    let mut scene = impatient(Mode::Voice, vec![speaks(&tone(600)), interrupts]);
+    scene.agent_speaks(2_400, &tone(4_400));
+    assert_hangs_up(scene, 8_810);
+}
+
+/// A caller that shows that it listens so long after the agent began its answer, at 2,420 ms.
+fn listens(after: Micros, answer: &Clip) -> Scene {
+    let backchannel = Some(PreparedBackchannel { clip: tone(200), spoken: None, after });
+    let listens = PreparedTurn { backchannel, ..speaks(&tone(800)) };
     let mut scene = Scene::voice(vec![listens]);
-    scene.agent_speaks(2_400, &tone(4_000));
+    scene.agent_speaks(2_400, answer);
     scene
+}
+
+/// The same 1 s after the agent began a long answer.
+fn backchannel() -> Scene {
+    listens(Micros::from_secs(1), &tone(4_000))
 }
 
 #[test]
@@ -208,6 +281,42 @@ fn an_agent_that_stops_for_a_backchannel_is_told_and_one_that_goes_on_is_not() {
         let summary = scene.summary();
         let told = (summary.backchannels, summary.false_interruptions);
         assert_eq!(told, (1, false_interruptions), "{stops_at}");
+    }
+}
+
+#[test]
+fn a_pause_between_two_sentences_is_no_stop_for_a_backchannel() {
+    let goes_on = |pause: u64, is_another_answer: bool| {
+        let mut scene = backchannel();
+        scene.agent_stops(3_900);
+        if is_another_answer {
+            scene.opens(3_890 + pause, "agent-1", "a", "SG_2");
+        }
+        scene.agent_speaks(3_900 + pause, &tone(2_000));
+        if is_another_answer {
+            scene.closes(6_000, "a");
+        }
+        scene.until(9_000);
+        let summary = scene.summary();
+        assert_eq!(summary.backchannels, 1);
+        summary.false_interruptions
+    };
+    assert_eq!(goes_on(400, false), 0);
+    assert_eq!(goes_on(400, true), 1, "it answers the back-channel");
+}
+
+#[test]
+fn no_pause_of_a_voice_is_a_stop_for_a_backchannel() {
+    // "My number is five five five, zero one two three", in 4 s.
+    let clip = include_bytes!("../../../../../profiles/scripts/clips/phone-number.opus");
+    let clip = Clip::from_bytes(clip).unwrap();
+    let ends = clip.last_audible() as u64 * 20;
+    for after in (300..ends - 1_600).step_by(200) {
+        let mut scene = listens(Micros::from_millis(after), &clip);
+        scene.until(9_000);
+        let summary = scene.summary();
+        let told = (summary.backchannels, summary.false_interruptions);
+        assert_eq!(told, (1, 0), "after {after} ms");
     }
 }
 

@@ -76,6 +76,91 @@ fn what_the_agent_says_on_after_an_interruption_overlaps() {
 }
 
 #[test]
+fn the_speech_that_an_interruption_does_not_stop_is_no_dead_air() {
+    let (ours, theirs) = (tone(800), tone(6_000));
+    let interrupts = PreparedTurn { interrupt: Some(Micros::from_secs(1)), ..speaks(&ours) };
+    let mut scene = Scene::voice(vec![speaks(&ours), interrupts]);
+    scene.agent_speaks(2_400, &theirs);
+    // It goes on until 8,420 ms, and answers then.
+    scene.agent_speaks(8_820, &tone(500));
+    scene.until(12_000);
+    let (turns, ..) = scene.end();
+    assert_eq!((turns[1].yielded, turns[1].ending), (None, TurnEnding::Answered), "{turns:?}");
+    let (dead_air, speech, overlap, _) = taken(&turns[1]);
+    assert!((400..=500).contains(&dead_air) && overlap == speech, "{turns:?}");
+}
+
+#[test]
+fn a_pause_of_an_agent_that_goes_on_after_an_interruption_does_not_overlap() {
+    let clip = tone(1_500);
+    let interrupts = PreparedTurn { interrupt: Some(Micros::from_secs(1)), ..speaks(&clip) };
+    let mut scene = Scene::voice(vec![speaks(&tone(800)), interrupts]);
+    scene.agent_speaks(2_400, &tone(6_000));
+    scene.opens(2_430, "agent-1", "a", "SG_1");
+    scene.chunk(2_440, "a", "It is a long story.");
+    scene.agent_stops(4_000);
+    scene.agent_speaks(4_500, &tone(3_000));
+    scene.closes(7_600, "a");
+    scene.agent_speaks(8_500, &tone(500));
+    scene.until(14_000);
+    let (turns, ..) = scene.end();
+    let (_, speech, overlap, _) = taken(&turns[1]);
+    assert!((480..=560).contains(&(speech - overlap)), "{turns:?}");
+}
+
+#[test]
+fn dead_air_of_an_agent_that_hangs_lasts_until_the_caller_gives_up() {
+    let mut scene = Scene::voice(vec![speaks(&tone(600))]);
+    // Not even silence comes any more.
+    scene.agent_stops_sending(2_000);
+    scene.until(12_000);
+    let (turns, ..) = scene.failure();
+    assert_eq!(turns[0].ending, TurnEnding::TimedOut);
+    let (dead_air, ..) = taken(&turns[0]);
+    assert!((5_000..=5_100).contains(&dead_air), "{turns:?}");
+}
+
+#[test]
+fn an_agent_that_thinks_after_its_last_sound_and_says_nothing_has_the_word_until_it_listens() {
+    let mut scene = Scene::voice(vec![speaks(&tone(600)), speaks(&tone(600))]);
+    scene.agent(2_430, Some("speaking"));
+    scene.agent_speaks(2_440, &tone(600));
+    scene.agent(3_050, Some("thinking"));
+    scene.agent(9_050, Some("listening"));
+    scene.until(10_400);
+    let turns = scene.turns();
+    let (dead_air, ..) = taken(&turns[0]);
+    assert!((5_950..=6_050).contains(&dead_air), "{turns:?}");
+
+    // It listens at once, and the next word is the caller's.
+    scene.agent(11_190, Some("speaking"));
+    scene.agent_speaks(11_200, &tone(600));
+    scene.agent(11_820, Some("listening"));
+    scene.until(14_000);
+    let (turns, ..) = scene.end();
+    let (dead_air, ..) = taken(&turns[0]);
+    assert!(dead_air < 700, "{turns:?}");
+}
+
+#[test]
+fn so_has_one_whose_tool_runs_while_it_tells_that_it_listens() {
+    let mut scene = Scene::voice(vec![speaks(&tone(600))]);
+    let sends = |scene: &mut Scene, millis: u64, bytes: Vec<u8>| {
+        let (sender, topic) = (Identity::new("agent-1"), AGENT_SESSION_TOPIC.to_owned());
+        scene.data(millis, DataEvent::ByteStreamReceived { sender, topic, bytes });
+    };
+    scene.agent(2_430, Some("speaking"));
+    scene.agent_speaks(2_440, &tone(600));
+    sends(&mut scene, 3_000, session_messages::tool_began("1"));
+    scene.agent(3_050, Some("listening"));
+    sends(&mut scene, 8_050, session_messages::tools_over());
+    scene.until(12_000);
+    let (turns, ..) = scene.end();
+    let (dead_air, ..) = taken(&turns[0]);
+    assert!((4_950..=5_050).contains(&dead_air), "{turns:?}");
+}
+
+#[test]
 fn the_first_turn_has_the_sound_of_the_greeting_too() {
     let clip = tone(600);
     let mut scene = Scene::voice(vec![speaks(&clip), speaks(&clip)]);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use super::super::prepared_script::{PreparedBackchannel, PreparedTurn};
 use super::scene::{Scene, script, speaks, tone, writes};
 use crate::audio::{Clip, DecodeRate, Decoder, FRAME_DURATION, FRAME_SAMPLES};
 use crate::engine::LeaveReason;
@@ -11,7 +12,7 @@ use rushhour_core::event::Outcome;
 use rushhour_core::recording::{
     ConversationRecord, RecordedGap, RecordedGapCause, RecordedSpeaker,
 };
-use rushhour_core::units::Mode;
+use rushhour_core::units::{Micros, Mode};
 
 /// What came of a recording.
 #[derive(Default)]
@@ -124,6 +125,28 @@ fn where_the_synthesis_starves_a_gap_is_marked_on_the_agent_s_track() {
     // The recording began at 200 ms.
     let expected = 2_500 - 200 + 20 * after as u64;
     assert!((from.0 / 1_000).abs_diff(expected) <= 40, "{gaps:?}, not at {expected} ms");
+}
+
+#[test]
+fn a_backchannel_is_kept_with_its_words() {
+    let (kept, sink) = sink();
+    let backchannel = PreparedBackchannel {
+        clip: tone(200),
+        spoken: Some("Mm-hm.".to_owned()),
+        after: Micros::from_secs(1),
+    };
+    let turn = PreparedTurn { backchannel: Some(backchannel), ..speaks(&tone(600)) };
+    let mut scene = Scene::recorded(Mode::Voice, script(vec![turn]), sink);
+    scene.agent_speaks(2_500, &tone(3_000));
+    scene.until(8_000);
+    scene.end();
+    let kept = kept.lock().unwrap();
+    let record = kept.record.as_ref().expect("it was finished");
+    let said = record.texts.iter().map(|one| (one.text.as_str(), one.at.0 / 1_000));
+    let said: Vec<_> = said.collect();
+    let [("(a clip)", _), ("Mm-hm.", at)] = said[..] else { panic!("{said:?}") };
+    // The answer began at 2,520 ms, and the recording at 200 ms.
+    assert!((3_320..=3_340).contains(&at), "{said:?}");
 }
 
 #[test]
