@@ -181,7 +181,6 @@ pub(crate) mod tests {
     use crate::capacity::simulation::finding;
     use crate::capacity::{LevelVerdict, Purpose};
     use rushhour_core::event::FailureClass;
-    use rushhour_core::profile::testing::profile_of;
 
     /// A hundred conversations of half a minute of speech and ten turns each; a tenth of them has so many gaps, and turns
     /// talked over.
@@ -236,9 +235,8 @@ pub(crate) mod tests {
         let low = at(1, 10, LevelVerdict::Passed, quality(2, 0));
         let high = at(2, 40, LevelVerdict::Passed, quality(30, 0));
         assert_eq!(losses(&[low.clone(), high.clone()]).len(), 1);
-        let text = "mode = \"voice\"\n[livekit]\nurl = \"ws://h:1\"\nagent = \"a\"\n[evaluator]\nkind = \"native\"\n[[scenario]]\nid = \"a\"\nlasts = \"10s\"\n[[scenario.turn]]\nsay = \"Hello.\"\n[[stage]]\nhold = 2\nlasts = \"1m\"\n[thresholds]\n\"speech.gaps\" = \"< 9/min\"\n";
         let mut bounded = high.clone();
-        bounded.thresholds[0].threshold = profile_of(text).thresholds[0];
+        bounded.thresholds[0].threshold.measure = LevelMeasure::Gaps.of_threshold();
         assert_eq!(losses(&[low.clone(), bounded]), []);
         let mut burst = high.clone();
         burst.result.trial.purpose = Purpose::Burst;

@@ -350,7 +350,7 @@ fn an_agent_that_talks_over_callers_more_and_more_and_falls_silent_for_longer_is
     }
     data.qualities = qualities;
     data.latencies.insert(Metric::DeadAir, silences);
-    let criteria = SoakCriteria { resamples: 600, ..SoakCriteria::of(None) };
+    let criteria = SoakCriteria { resamples: 1_200, ..SoakCriteria::of(None) };
     let judged = judge_series(&SoakWindows::of(&data, None), &criteria).0;
     for (series, change) in [
         (TrackedSeries::TalkOver, 0.11..0.18),

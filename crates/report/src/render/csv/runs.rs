@@ -95,6 +95,9 @@ const HEADER: [&str; 81] = [
     "received.jitter_us",
 ];
 
+/// The last columns, from `speech_us` on.
+const QUALITY_COLUMNS: usize = 16;
+
 /// Writes runs, one by one.
 pub struct RunsCsv<W: Write> {
     csv: csv::Writer<W>,
@@ -174,12 +177,7 @@ impl<W: Write> RunsCsv<W> {
         let ended = record.ending.as_ref();
         let heard = HeardOfRun::of(record);
         let heard = (heard != HeardOfRun::default()).then_some(heard);
-        let quality = QualityOfRun::of(record);
-        let sound = Some(quality.sound).filter(|sound| sound.speech > Micros::ZERO);
-        let turns_taken = Some(quality).filter(|quality| quality.turns > 0);
-        let cut_in = (!record.turns.is_empty()).then_some(quality.interruptions);
-        let received = record.connections.received;
-        let line: [String; HEADER.len()] = [
+        let line: [String; HEADER.len() - QUALITY_COLUMNS] = [
             record.run.to_string(),
             stage.to_owned(),
             measured.to_string(),
@@ -247,24 +245,8 @@ impl<W: Write> RunsCsv<W> {
             count(heard.map(|heard| heard.key_words)),
             count(heard.map(|heard| heard.key_words_heard)),
             ratio(heard.and_then(|heard| heard.key_word_share())),
-            duration(sound.map(|sound| sound.speech)),
-            count(sound.map(|sound| sound.gaps())),
-            count(sound.map(|sound| sound.starved.into())),
-            count(sound.map(|sound| sound.late.into())),
-            count(sound.map(|sound| sound.lost.into())),
-            duration(sound.map(|sound| sound.unheard())),
-            duration(sound.map(|sound| sound.longest_gap)),
-            duration(quality.dead_air),
-            duration(turns_taken.map(|quality| quality.overlap)),
-            count(turns_taken.map(|quality| quality.talked_over)),
-            count(cut_in.map(|counts| counts.interruptions())),
-            count(cut_in.map(|counts| counts.ignored)),
-            count(cut_in.map(|counts| counts.backchannels)),
-            count(cut_in.map(|counts| counts.stopped_for)),
-            ratio(received.and_then(|received| received.loss())),
-            duration(received.map(|received| received.jitter)),
         ];
-        write_record(&mut self.csv, line)
+        write_record(&mut self.csv, line.into_iter().chain(quality_cells(record)))
     }
 
     /// In dollars with six decimals; empty if nothing is charged, or if the run has no outcome.
@@ -284,6 +266,33 @@ impl<W: Write> RunsCsv<W> {
             Err(_) => String::new(),
         }
     }
+}
+
+/// How the agent sounded, took turns, and was interrupted; empty where nothing is known of it.
+fn quality_cells(record: &RunRecord) -> [String; QUALITY_COLUMNS] {
+    let quality = QualityOfRun::of(record);
+    let sound = Some(quality.sound).filter(|sound| sound.speech > Micros::ZERO);
+    let turns_taken = Some(quality).filter(|quality| quality.turns > 0);
+    let cut_in = (!record.turns.is_empty()).then_some(quality.interruptions);
+    let received = record.connections.received;
+    [
+        duration(sound.map(|sound| sound.speech)),
+        count(sound.map(|sound| sound.gaps())),
+        count(sound.map(|sound| sound.starved.into())),
+        count(sound.map(|sound| sound.late.into())),
+        count(sound.map(|sound| sound.lost.into())),
+        duration(sound.map(|sound| sound.unheard())),
+        duration(sound.map(|sound| sound.longest_gap)),
+        duration(quality.dead_air),
+        duration(turns_taken.map(|quality| quality.overlap)),
+        count(turns_taken.map(|quality| quality.talked_over)),
+        count(cut_in.map(|counts| counts.interruptions())),
+        count(cut_in.map(|counts| counts.ignored)),
+        count(cut_in.map(|counts| counts.backchannels)),
+        count(cut_in.map(|counts| counts.stopped_for)),
+        ratio(received.and_then(|received| received.loss())),
+        duration(received.map(|received| received.jitter)),
+    ]
 }
 
 fn outcome_cells(record: &RunRecord) -> (&str, &str, &str, &str) {

@@ -70,11 +70,8 @@ mod tests {
             headline.starts_with("holds 60 to 66 at once by its thresholds, but the agent's speech breaks up (speech.gaps) at 40: 4.00/min ["),
             "{headline}"
         );
-        for part in [
-            "] against 0.40/min at 10; the first threshold to give is the share of runs that fail, at 66,",
-        ] {
-            assert!(headline.contains(part), "{headline}");
-        }
+        let rest = "] against 0.40/min at 10; the first threshold to give is the share of runs that fail, at 66,";
+        assert!(headline.contains(rest), "{headline}");
         let also = "the agent talks over callers in more turns (talk_over) at 66: 6.0 % [";
         assert!(remarks.iter().any(|remark| remark.starts_with(also)), "{remarks:?}");
     }
