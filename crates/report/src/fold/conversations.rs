@@ -2,7 +2,66 @@
 
 use std::collections::BTreeMap;
 
+use super::run_record::RunRecord;
 use rushhour_core::event::{ConversationEnd, ConversationSummary, MediaPath, Outcome};
+
+/// How callers cut in while the agent spoke, and what it made of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InterruptionCounts {
+    /// Interruptions to which the agent yielded.
+    pub yielded: u64,
+    /// Interruptions to which it did not, or after which it went on.
+    pub ignored: u64,
+    /// How often callers showed that they listen.
+    pub backchannels: u64,
+    /// How often the agent stopped for it.
+    pub stopped_for: u64,
+}
+
+impl InterruptionCounts {
+    /// What a conversation's end tells; its turns tell to which interruptions the agent yielded.
+    pub(super) fn at_end(summary: &ConversationSummary) -> Self {
+        Self {
+            yielded: 0,
+            ignored: summary.ignored_interruptions.into(),
+            backchannels: summary.backchannels.into(),
+            stopped_for: summary.false_interruptions.into(),
+        }
+    }
+
+    /// Of a run.
+    pub(super) fn of(record: &RunRecord) -> Self {
+        let yielded = record.turns.iter().filter(|turn| turn.yielded.is_some()).count() as u64;
+        Self { yielded, ..record.interruptions }
+    }
+
+    /// How often callers interrupted the agent.
+    pub const fn interruptions(&self) -> u64 {
+        self.yielded + self.ignored
+    }
+
+    /// Interruptions that the agent ignored, of all.
+    pub fn ignored_share(&self) -> Option<f64> {
+        let all = self.interruptions();
+        (all > 0).then(|| self.ignored as f64 / all as f64)
+    }
+
+    /// Back-channels that the agent stopped for, of all.
+    pub fn stopped_for_share(&self) -> Option<f64> {
+        (self.backchannels > 0).then(|| self.stopped_for as f64 / self.backchannels as f64)
+    }
+
+    /// The sums of both.
+    #[must_use]
+    pub const fn plus(&self, other: &Self) -> Self {
+        Self {
+            yielded: self.yielded + other.yielded,
+            ignored: self.ignored + other.ignored,
+            backchannels: self.backchannels + other.backchannels,
+            stopped_for: self.stopped_for + other.stopped_for,
+        }
+    }
+}
 
 /// What was special about the conversations of our own callers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

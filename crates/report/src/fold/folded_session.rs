@@ -295,12 +295,12 @@ impl FoldedSession {
         self.add_unfinished(record);
     }
 
-    /// A turn's sound belongs to the window in which the turn was taken: conversations are long.
+    /// A turn belongs to the window in which it was taken: conversations are long.
     fn add_quality(&mut self, record: &RunRecord) {
         self.quality.add(&QualityOfRun::of(record));
         for turn in record.turns.iter().filter(|turn| !turn.away) {
-            if let Some(sound) = &turn.sound {
-                self.timeline.window_at(turn.said).add_sound(sound);
+            if turn.sound.is_some() || turn.taking.is_some() || turn.heard.is_some() {
+                self.timeline.window_at(turn.said).add_turn(turn);
             }
         }
     }

@@ -1,7 +1,8 @@
 //! How agents sounded to our own callers, and how they took turns, summed over runs.
 
+use super::conversations::InterruptionCounts;
 use super::run_record::RunRecord;
-use rushhour_core::event::SpeechQuality;
+use rushhour_core::event::{SpeechQuality, Turn};
 use rushhour_core::profile::QualityMeasure;
 use rushhour_core::units::Micros;
 use rushhour_stats::ClusteredRatio;
@@ -17,7 +18,7 @@ pub(super) fn add_gaps(gaps: &mut ClusteredRatio, sound: &SpeechQuality) {
     gaps.add(sound.gaps(), sound.speech.0.div_ceil(MILLISECOND));
 }
 
-/// How the agent sounded in one run, and how it took turns.
+/// How the agent sounded, and how it took turns: in one run, or the sums of several.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QualityOfRun {
     /// How its speech arrived.
@@ -32,25 +33,61 @@ pub struct QualityOfRun {
     pub overlap: Micros,
     /// The longest silence in which it was the agent's turn; `None` where no turn says.
     pub dead_air: Option<Micros>,
+    /// How callers cut in while it spoke, and what it made of it; belongs to no turn.
+    pub interruptions: InterruptionCounts,
 }
 
 impl QualityOfRun {
-    /// Of the turns of a run. What was measured while the caller's connection was away is not the agent's.
+    /// Of a run.
     pub fn of(record: &RunRecord) -> Self {
-        let mut all = Self::default();
-        for turn in record.turns.iter().filter(|turn| !turn.away) {
-            if let Some(sound) = &turn.sound {
-                all.sound = all.sound.plus(sound);
-            }
-            if let Some(taking) = &turn.taking {
-                all.turns += 1;
-                all.talked_over += u64::from(taking.talked_over);
-                all.caller_speech = all.caller_speech + taking.caller_speech;
-                all.overlap = all.overlap + taking.overlap;
-                all.dead_air = all.dead_air.max(Some(taking.dead_air));
-            }
+        let turns = record
+            .turns
+            .iter()
+            .map(Self::of_turn)
+            .fold(Self::default(), |all, turn| all.plus(&turn));
+        Self { interruptions: InterruptionCounts::of(record), ..turns }
+    }
+
+    /// Of a turn. What was measured while the caller's connection was away is not the agent's.
+    pub(super) fn of_turn(turn: &Turn) -> Self {
+        let mut own = Self::default();
+        if turn.away {
+            return own;
         }
-        all
+        own.sound = turn.sound.unwrap_or_default();
+        if let Some(taking) = &turn.taking {
+            own.turns = 1;
+            own.talked_over = u64::from(taking.talked_over);
+            own.caller_speech = taking.caller_speech;
+            own.overlap = taking.overlap;
+            own.dead_air = Some(taking.dead_air);
+        }
+        own
+    }
+
+    /// The sums of both; of gaps and of dead air, the longest.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            sound: self.sound.plus(&other.sound),
+            turns: self.turns + other.turns,
+            talked_over: self.talked_over + other.talked_over,
+            caller_speech: self.caller_speech + other.caller_speech,
+            overlap: self.overlap + other.overlap,
+            dead_air: self.dead_air.max(other.dead_air),
+            interruptions: self.interruptions.plus(&other.interruptions),
+        }
+    }
+
+    /// Turns in which the agent talked over the caller, of all.
+    pub fn talk_over_share(&self) -> Option<f64> {
+        (self.turns > 0).then(|| self.talked_over as f64 / self.turns as f64)
+    }
+
+    /// What callers said while the agent spoke, of all that they said.
+    pub fn overlap_share(&self) -> Option<f64> {
+        let said = self.caller_speech.as_secs_f64();
+        (said > 0.0).then(|| self.overlap.as_secs_f64() / said)
     }
 
     /// The longest gap; `None` where the agent did not speak.
@@ -58,9 +95,10 @@ impl QualityOfRun {
         (self.sound.speech > Micros::ZERO).then_some(self.sound.longest_gap)
     }
 
-    /// What is known of the run; `None` where nothing is.
+    /// What is known of how the agent sounded and took turns; `None` where nothing is.
     pub fn known(self) -> Option<Self> {
-        (self != Self::default()).then_some(self)
+        let nothing = Self { interruptions: self.interruptions, ..Self::default() };
+        (self != nothing).then_some(self)
     }
 }
 
@@ -80,14 +118,9 @@ pub struct QualityTally {
 impl QualityTally {
     /// Adds a run.
     pub fn add(&mut self, run: &QualityOfRun) {
-        let (sum, sound) = (&mut self.sum, &run.sound);
+        let sound = &run.sound;
         self.runs += u64::from(sound.speech > Micros::ZERO);
-        sum.sound = sum.sound.plus(sound);
-        sum.turns += run.turns;
-        sum.talked_over += run.talked_over;
-        sum.caller_speech = sum.caller_speech + run.caller_speech;
-        sum.overlap = sum.overlap + run.overlap;
-        sum.dead_air = sum.dead_air.max(run.dead_air);
+        self.sum = self.sum.plus(run);
         let frames = |length: Micros| length.0.div_ceil(FRAME);
         add_gaps(&mut self.gaps, sound);
         self.concealed.add(frames(sound.unheard()), frames(sound.speech));

@@ -1,6 +1,7 @@
 //! Everything known of one run.
 
 use super::connections::ConnectionsOfRun;
+use super::conversations::InterruptionCounts;
 use rushhour_core::bill::{BillableTimes, RunUsage};
 use rushhour_core::event::{
     EventKind, FramesSent, MediaPath, ModelUsage, Outcome, Reconnect, RunMapping, RunPhase, Turn,
@@ -131,6 +132,8 @@ pub struct RunRecord {
     pub reconnects: Vec<Reconnect>,
     /// How LiveKit rated its connections, where the caller was ours.
     pub connections: ConnectionsOfRun,
+    /// How its caller cut in while the agent spoke, as the end of the conversation told it.
+    pub interruptions: InterruptionCounts,
     /// The audio frames that our own caller sent.
     pub frames: Option<FramesSent>,
     /// The usage of models that the agent reported.
@@ -175,6 +178,12 @@ impl RunRecord {
             turns: Vec::new(),
             reconnects: Vec::new(),
             connections: ConnectionsOfRun { agent: None, caller: None, agent_rtc: None },
+            interruptions: InterruptionCounts {
+                yielded: 0,
+                ignored: 0,
+                backchannels: 0,
+                stopped_for: 0,
+            },
             frames: None,
             model_usage: None,
             ending: None,
@@ -208,6 +217,7 @@ impl RunRecord {
             EventKind::Reconnected { reconnect, .. } => self.reconnects.push(*reconnect),
             EventKind::Conversation { summary, .. } => {
                 self.connections = ConnectionsOfRun::of(summary);
+                self.interruptions = InterruptionCounts::at_end(summary);
             }
             EventKind::ModelUsage { usage, .. } => self.model_usage = Some(*usage),
             EventKind::AudioSent { frames, .. } => self.frames = Some(*frames),
@@ -300,6 +310,7 @@ pub(super) mod tests {
             turns: Vec::new(),
             reconnects: Vec::new(),
             connections: ConnectionsOfRun::default(),
+            interruptions: InterruptionCounts::default(),
             frames: None,
             model_usage: None,
             submission: Some(SubmissionTimes {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::latency_samples::LatencySample;
-use super::quality::add_gaps;
-use rushhour_core::event::SpeechQuality;
+use super::quality::{QualityOfRun, add_gaps};
+use rushhour_core::event::{TranscriptionErrors, Turn};
 use rushhour_core::units::{Metric, Micros, SessionTime};
 use rushhour_stats::ClusteredRatio;
 
@@ -19,7 +19,7 @@ const DIGITS: u8 = 2;
 const HIGHEST: u64 = 24 * 3600 * 1_000_000;
 
 /// The metrics that are shown over time.
-pub(crate) const TIMELINE_METRICS: [Metric; 7] = [
+pub(crate) const TIMELINE_METRICS: [Metric; 8] = [
     Metric::AgentJoin,
     Metric::SubmissionResponse,
     Metric::CompletionResponse,
@@ -27,6 +27,7 @@ pub(crate) const TIMELINE_METRICS: [Metric; 7] = [
     Metric::TurnChatFirst,
     Metric::TurnVoice,
     Metric::TimeToYield,
+    Metric::DeadAir,
 ];
 
 /// Counts and latencies of one window.
@@ -42,8 +43,10 @@ pub struct TimelineWindow {
     pub completed: u64,
     /// Runs that failed in it.
     pub failed: u64,
-    /// How agents sounded in the turns of measured runs that were said in it.
-    pub sound: SpeechQuality,
+    /// How agents sounded in the turns of measured runs that were said in it, and how they took them.
+    pub quality: QualityOfRun,
+    /// What agents heard of the words of these turns.
+    pub words: TranscriptionErrors,
     /// Gaps in each millisecond of their speech, by turn.
     pub gaps: ClusteredRatio,
     /// Latencies of the runs with their intended start in it, to two digits.
@@ -56,14 +59,18 @@ impl TimelineWindow {
         self.latencies.get(&metric)
     }
 
-    /// Adds the sound of a turn.
-    pub(super) fn add_sound(&mut self, sound: &SpeechQuality) {
-        self.sound = self.sound.plus(sound);
-        add_gaps(&mut self.gaps, sound);
+    /// Adds the quality of a turn.
+    pub(super) fn add_turn(&mut self, turn: &Turn) {
+        self.quality = self.quality.plus(&QualityOfRun::of_turn(turn));
+        self.words = self.words.plus(&turn.heard.unwrap_or_default());
+        if let Some(sound) = &turn.sound {
+            add_gaps(&mut self.gaps, sound);
+        }
     }
 
     fn merge(&mut self, other: Self) {
-        self.sound = self.sound.plus(&other.sound);
+        self.quality = self.quality.plus(&other.quality);
+        self.words = self.words.plus(&other.words);
         self.gaps = self.gaps.plus(&other.gaps);
         self.intended += other.intended;
         self.started += other.started;

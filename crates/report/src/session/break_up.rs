@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::quality_summary::{QualityFigure, estimated_ratio};
-use super::time_bins::{SpokenWindow, spoken_windows};
+use super::time_bins::{LoadedWindow, spoken_windows};
 use crate::fold::{FoldedSession, MILLISECONDS_PER_MINUTE};
-use rushhour_core::profile::QualityMeasure;
+use rushhour_core::profile::{QualityMeasure, ThresholdMeasure};
 use rushhour_core::units::SessionTime;
 use rushhour_stats::{Bootstrap, ClusteredRatio, Confidence, ExposedCount, rate_rise};
 
@@ -17,9 +17,9 @@ const ORDERS: u32 = 999;
 /// A rise has at most this probability where there is none.
 const FALSE_ALARMS: f64 = 0.01;
 /// A rise is at least to this multiple of the rate before it,
-const LEAST_RATIO: f64 = 2.0;
-/// and by this many gaps a minute.
-const LEAST_RISE: f64 = 0.25;
+pub(crate) const MATERIAL_RATIO: f64 = 2.0;
+/// and by so many gaps a minute.
+pub(crate) const MATERIAL_RISE: f64 = 0.25;
 
 /// The slices at the start of a session without a rise that tell whether speech broke up from the start.
 const FIRST_PART: usize = 3;
@@ -53,8 +53,8 @@ struct Slice {
 }
 
 impl Slice {
-    fn of(spoken: &SpokenWindow<'_>) -> Self {
-        let sound = &spoken.window.sound;
+    fn of(spoken: &LoadedWindow<'_>) -> Self {
+        let sound = &spoken.window.quality.sound;
         let counted =
             ExposedCount { events: sound.gaps(), exposure: (sound.speech.0 / 1_000).max(1) };
         let (from, in_flight) = (spoken.from, spoken.at_once);
@@ -102,7 +102,7 @@ pub(crate) fn break_up(folded: &FoldedSession) -> Vec<GapStretch> {
 
 fn stretch(slices: &[Slice], begin: usize) -> Option<GapStretch> {
     let (all, first) = (Slice::sum(slices)?, slices.first()?);
-    let measure = QualityMeasure::Gaps;
+    let measure = ThresholdMeasure::Quality(QualityMeasure::Gaps);
     let figure = estimated_ratio(measure, &all.gaps, MILLISECONDS_PER_MINUTE)?;
     Some(GapStretch {
         from_us: first.from.0,
@@ -129,7 +129,7 @@ fn clear_rise(slices: &[Slice]) -> Option<usize> {
     let (before, after) = slices.split_at_checked(rise.position)?;
     let (before, after) =
         (Slice::sum(before)?.gaps_per_minute(), Slice::sum(after)?.gaps_per_minute());
-    let is_material = after >= LEAST_RATIO * before && after >= before + LEAST_RISE;
+    let is_material = after >= MATERIAL_RATIO * before && after >= before + MATERIAL_RISE;
     (rise.p_value.is_significant_at(FALSE_ALARMS) && is_material).then_some(rise.position)
 }
 

@@ -23,15 +23,17 @@ mod verdict;
 
 pub use bill::{BillItem, BillSummary, BillTotals, CostEach, OldPrices};
 pub use break_up::GapStretch;
-pub(crate) use break_up::{BREAKS_UP, break_up};
+pub(crate) use break_up::{BREAKS_UP, MATERIAL_RATIO, MATERIAL_RISE, break_up};
 pub use dispatch_stall::{DispatchStall, StalledJoins, WORKERS_AWAITED, WORKERS_KEPT};
 pub(crate) use funnel_rows::{FunnelRow, Loss, funnel_rows, single_mode};
 pub use heard_summary::{HeardSummary, KeyWordSummary, MissedKeyWord};
 pub(crate) use measured_latency::{MeasuredLatency, measured_latencies};
 pub(crate) use overall_verdict::OverallVerdict;
 pub(crate) use percentiles::{PercentileFigure, listed_percentiles, quantile_of};
-pub(crate) use quality_summary::estimated_quality;
-pub use quality_summary::{AgentRtcSummary, ConnectionSummary, QualityFigure, QualitySummary};
+pub use quality_summary::{
+    AgentRtcSummary, ConnectionSummary, InterruptionSummary, QualityFigure, QualitySummary,
+};
+pub(crate) use quality_summary::{estimated_heard, estimated_quality, estimated_ratio};
 pub(crate) use scale_out::{ScaleOut, scale_outs};
 pub use summary::{SUMMARY_VERSION, Summary, summary_schema};
 pub(crate) use summary_parts::scope_of;
@@ -41,7 +43,8 @@ pub use summary_parts::{
 };
 pub use threshold::{Criterion, Estimated, ThresholdFigure, ThresholdResult, Verdict};
 pub(crate) use time_bins::{
-    Bin, BinFigure, FEWEST_FOR_P95, LoadSound, count_bins, latency_bins, sound_bins, sound_by_load,
+    Bin, BinFigure, FEWEST_FOR_P95, LoadTurns, TurnSums, count_bins, latency_bins, sound_bins,
+    turns_by_load,
 };
 pub(crate) use unfinished::{ReachedFigure, WithUnfinished};
 pub use validity::{StartRates, Validity, ValidityFigure, ValidityRule};

@@ -5,8 +5,10 @@ use serde::Serialize;
 
 use super::break_up::{GapStretch, break_up};
 use super::threshold::Estimated;
-use crate::fold::{ConnectionTallies, ConnectionTally, FoldedSession, QualityTally};
-use rushhour_core::profile::QualityMeasure;
+use crate::fold::{
+    ConnectionTallies, ConnectionTally, FoldedSession, HeardTally, InterruptionCounts, QualityTally,
+};
+use rushhour_core::profile::{HeardShare, QualityMeasure, ThresholdMeasure};
 use rushhour_core::units::Micros;
 use rushhour_stats::{ClusteredRatio, Confidence};
 
@@ -19,12 +21,18 @@ pub(crate) fn estimated_quality(
     measure: QualityMeasure,
 ) -> Option<Estimated> {
     let (ratio, factor) = tally.ratio(measure);
-    estimated_ratio(measure, ratio, factor)
+    estimated_ratio(ThresholdMeasure::Quality(measure), ratio, factor)
+}
+
+/// A share of what callers said with its 95 % interval over conversations, whose words are misheard together; `None` where
+/// nothing was measured.
+pub(crate) fn estimated_heard(tally: &HeardTally, share: HeardShare) -> Option<Estimated> {
+    estimated_ratio(ThresholdMeasure::Heard(share), tally.ratio(share), 1.0)
 }
 
 /// The ratio behind a measure with its 95 % interval over clusters, multiplied by `factor` for the measure's unit.
-pub(super) fn estimated_ratio(
-    measure: QualityMeasure,
+pub(crate) fn estimated_ratio(
+    measure: ThresholdMeasure,
     ratio: &ClusteredRatio,
     factor: f64,
 ) -> Option<Estimated> {
@@ -32,8 +40,10 @@ pub(super) fn estimated_ratio(
     let (low, high) = match ratio.interval(Confidence::default()) {
         Some(interval) => (interval.low() * factor, interval.high() * factor),
         // One conversation says nothing of the next.
-        None if measure == QualityMeasure::Gaps => (0.0, MOST_GAPS.max(value * factor)),
-        None => (0.0, value.max(1.0)),
+        None if measure == ThresholdMeasure::Quality(QualityMeasure::Gaps) => {
+            (0.0, MOST_GAPS.max(value * factor))
+        }
+        None => (0.0, (value * factor).max(1.0)),
     };
     Some(Estimated { value: value * factor, low, high })
 }
@@ -95,6 +105,9 @@ pub struct QualitySummary {
     /// The longest silence in which it was the agent's turn, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_air_us: Option<u64>,
+    /// How callers cut in while the agent spoke, and what it made of it; absent where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interruptions: Option<InterruptionSummary>,
     /// The session between clear rises of `speech.gaps`, the first stretch before the first of them. Without a rise, the first
     /// part of the speech, if it broke up from the start; else empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -108,6 +121,38 @@ pub struct QualitySummary {
     /// What agents' own WebRTC stacks counted; absent where none told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_rtc: Option<AgentRtcSummary>,
+}
+
+/// How callers cut in while the agent spoke, and what it made of it, in measured runs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+pub struct InterruptionSummary {
+    /// How often callers interrupted the agent.
+    pub interruptions: u64,
+    /// Interruptions to which it did not yield, or after which it went on.
+    pub ignored: u64,
+    /// Their share; absent where nobody interrupted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignored_share: Option<f64>,
+    /// How often callers showed that they listen.
+    pub backchannels: u64,
+    /// How often the agent stopped for it.
+    pub backchannels_stopped_for: u64,
+    /// Their share; absent where there was no back-channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_for_share: Option<f64>,
+}
+
+impl InterruptionSummary {
+    fn of(counts: &InterruptionCounts) -> Option<Self> {
+        (*counts != InterruptionCounts::default()).then(|| Self {
+            interruptions: counts.interruptions(),
+            ignored: counts.ignored,
+            ignored_share: counts.ignored_share(),
+            backchannels: counts.backchannels,
+            backchannels_stopped_for: counts.stopped_for,
+            stopped_for_share: counts.stopped_for_share(),
+        })
+    }
 }
 
 /// What agents' own WebRTC stacks had counted at the end of measured runs.
@@ -191,10 +236,33 @@ impl QualitySummary {
             talk_over: figure(QualityMeasure::TalkOver),
             overlap: figure(QualityMeasure::Overlap),
             dead_air_us: all.dead_air.map(|longest: Micros| longest.0),
+            interruptions: InterruptionSummary::of(&all.interruptions),
             gap_stretches: break_up(folded),
             agent_connections: ConnectionSummary::of(&folded.connections.agents),
             caller_connections: ConnectionSummary::of(&folded.connections.callers),
             agent_rtc: AgentRtcSummary::of(&folded.connections),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::test_sessions::{spoken, taken};
+
+    #[test]
+    fn interruptions_and_back_channels_have_counts_and_shares() {
+        let summary = QualitySummary::of(&taken(&[(4, 100, 5)]).closed().0).unwrap();
+        let expected = InterruptionSummary {
+            interruptions: 20,
+            ignored: 4,
+            ignored_share: Some(0.2),
+            backchannels: 40,
+            backchannels_stopped_for: 4,
+            stopped_for_share: Some(0.1),
+        };
+        assert_eq!(summary.interruptions, Some(expected));
+        let none = QualitySummary::of(&spoken(&[(2, 40, &[0])])).unwrap();
+        assert_eq!(none.interruptions, None);
     }
 }

@@ -4,8 +4,9 @@ use super::threshold::Criterion;
 use super::verdict::SessionVerdict;
 use crate::fold::{Fold, FoldedSession};
 use rushhour_core::event::{
-    AcceptedRun, AgentHealth, Event, EventKind, FORMAT_VERSION, FailureClass, Outcome, RunMapping,
-    RunPhase, SessionHeader, SpeechQuality, Turn, TurnEnding,
+    AcceptedRun, AgentHealth, ConversationSummary, Event, EventKind, FORMAT_VERSION, FailureClass,
+    Outcome, RunMapping, RunPhase, SessionHeader, SpeechQuality, TranscriptionErrors, Turn,
+    TurnEnding, TurnTaking,
 };
 use rushhour_core::plan::PlannedRun;
 use rushhour_core::profile::testing::load_text;
@@ -35,6 +36,26 @@ pub(crate) struct VoiceCall {
     pub(crate) began: SessionTime,
     /// Gaps in the agent's speech.
     pub(crate) gaps: u32,
+    /// Whether the agent took the turn badly, and so heard the caller; `None` where nobody knows.
+    pub(crate) badly: Option<bool>,
+}
+
+/// A turn that interrupts the agent, and of which everything is known. An agent that takes it badly mishears a word in
+/// ten, talks over the caller, is silent for three seconds rather than one, and does not yield.
+fn take(turn: &mut Turn, badly: bool) {
+    let wrong = u64::from(badly);
+    turn.heard = Some(TranscriptionErrors {
+        hits: 10 - wrong,
+        substitutions: wrong,
+        ..TranscriptionErrors::default()
+    });
+    turn.taking = Some(TurnTaking {
+        dead_air: Micros::from_secs(if badly { 3 } else { 1 }),
+        caller_speech: Micros::from_secs(2),
+        overlap: Micros::from_millis(500 * wrong),
+        talked_over: badly,
+    });
+    turn.yielded = (!badly).then_some(Micros::from_millis(300));
 }
 
 /// Builds a session.
@@ -164,6 +185,16 @@ impl SessionBuilder {
                 starved: call.gaps,
                 ..SpeechQuality::default()
             });
+            if let Some(badly) = call.badly {
+                take(&mut turn, badly);
+                let summary = ConversationSummary {
+                    ignored_interruptions: badly.into(),
+                    backchannels: 2,
+                    false_interruptions: badly.into(),
+                    ..ConversationSummary::default()
+                };
+                events.push((said, EventKind::Conversation { run, summary }));
+            }
             let end = ends(run, Outcome::Completed { judged: None }, ended);
             let turn = EventKind::Turn { run, turn: Box::new(turn) };
             events.extend([(began, started), (said, turn), (ended, end)]);
@@ -295,19 +326,42 @@ pub(crate) const FEW_GAPS: &[u32] = &[0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
 
 /// A voice session of so many conversations at once for so many seconds, and the gaps in each of them.
 pub(crate) fn spoken(stages: &[(u64, u64, &[u32])]) -> FoldedSession {
-    let (mut calls, mut begins, mut number) = (Vec::new(), 0, 0);
-    for (at_once, seconds, gaps) in stages {
+    let loads: Vec<(u64, u64)> =
+        stages.iter().map(|(load, seconds, _)| (*load, *seconds)).collect();
+    let builder = voice_session(&loads, |stage, number, began| {
+        let gaps = stages[stage].2;
+        VoiceCall { began, gaps: gaps[number % gaps.len()], badly: None }
+    });
+    builder.closed().0
+}
+
+/// A voice session of so many conversations at once for so many seconds, of which the agent takes one in so many badly;
+/// none for 0.
+pub(crate) fn taken(stages: &[(u64, u64, usize)]) -> SessionBuilder {
+    let loads: Vec<(u64, u64)> =
+        stages.iter().map(|(load, seconds, _)| (*load, *seconds)).collect();
+    voice_session(&loads, |stage, number, began| {
+        let one_in = stages[stage].2;
+        VoiceCall { began, gaps: 0, badly: Some(one_in > 0 && number.is_multiple_of(one_in)) }
+    })
+}
+
+/// Voice conversations at these loads, each for so many seconds; `call` is given the stage and the conversation's number.
+fn voice_session(
+    loads: &[(u64, u64)],
+    call: impl Fn(usize, usize, SessionTime) -> VoiceCall,
+) -> SessionBuilder {
+    let (mut calls, mut begins) = (Vec::new(), 0);
+    for (stage, (at_once, seconds)) in loads.iter().enumerate() {
         for round in 0..seconds / 20 {
             for one in 0..*at_once {
                 let after = Micros::from_millis(1_000 * (begins + 20 * round) + 300 * one);
-                let gaps = gaps[number % gaps.len()];
-                calls.push(VoiceCall { began: SessionTime::START + after, gaps });
-                number += 1;
+                calls.push(call(stage, calls.len(), SessionTime::START + after));
             }
         }
         begins += seconds;
     }
     let mut builder = SessionBuilder::voice();
     builder.calls(&calls);
-    builder.closed().0
+    builder
 }

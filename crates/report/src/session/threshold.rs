@@ -1,14 +1,14 @@
 //! One threshold judged. Verdicts are three-valued: a figure whose interval includes the bound has not failed.
 
 use super::percentiles::{PercentileFigure, quantile_of};
-use super::quality_summary::estimated_quality;
+use super::quality_summary::{estimated_heard, estimated_quality};
 use crate::fold::{FoldedSession, Latencies, Scope};
 use rushhour_core::profile::{
     HeardShare, QualityMeasure, RunShare, Threshold, ThresholdBound, ThresholdMeasure,
     ThresholdOperator,
 };
 use rushhour_core::units::{Micros, Mode, Percentile};
-use rushhour_stats::{ClusteredRatio, Confidence, Proportion};
+use rushhour_stats::{Confidence, Proportion};
 
 /// What is compared with the bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -272,23 +272,17 @@ fn judge_share(
     (verdict, ThresholdFigure::Share { count, of, estimated })
 }
 
-/// Words of one conversation are misheard together: the interval is that of a ratio over conversations.
 fn judge_heard(
     folded: &FoldedSession,
     share: HeardShare,
     bound: f64,
     test: BoundTest,
 ) -> (Verdict, ThresholdFigure) {
-    let ratio: &ClusteredRatio = folded.heard.ratio(share);
-    let Some(value) = ratio.ratio() else {
+    let Some(estimated) = estimated_heard(&folded.heard, share) else {
         return (Verdict::NoSamples, ThresholdFigure::Nothing);
     };
-    let estimated = match ratio.interval(Confidence::default()) {
-        Some(interval) => Estimated { value, low: interval.low(), high: interval.high() },
-        // One conversation says nothing of the next.
-        None => Estimated { value, low: 0.0, high: value.max(1.0) },
-    };
-    let (units, conversations) = (folded.heard.units(share), ratio.clusters());
+    let units = folded.heard.units(share);
+    let conversations = folded.heard.ratio(share).clusters();
     let verdict = test.decide(&estimated, bound, conversations);
     (verdict, ThresholdFigure::Heard { share, units, conversations, estimated })
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::percentiles::quantile_of;
-use crate::fold::{FoldedSession, TIMELINE_METRICS, TimelineWindow, value_at_rank};
-use rushhour_core::event::SpeechQuality;
+use crate::fold::{FoldedSession, QualityOfRun, TIMELINE_METRICS, TimelineWindow, value_at_rank};
+use rushhour_core::event::TranscriptionErrors;
 use rushhour_core::units::{Metric, Micros, Percentile, SessionTime};
 use rushhour_stats::{Confidence, Quantile, rank_interval};
 
@@ -39,9 +39,26 @@ pub(crate) struct Bin {
     pub(crate) completed: u64,
     pub(crate) failed: u64,
     pub(crate) in_flight_at_end: u64,
-    /// How agents sounded in the turns that were said in it.
-    pub(crate) sound: SpeechQuality,
+    /// What is known of the turns that were said in it.
+    pub(crate) turns: TurnSums,
     latencies: BTreeMap<Metric, Histogram<u32>>,
+}
+
+/// How agents sounded in turns, how they took them, and what they heard of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct TurnSums {
+    pub(crate) quality: QualityOfRun,
+    pub(crate) words: TranscriptionErrors,
+}
+
+impl TurnSums {
+    fn of(window: &TimelineWindow) -> Self {
+        Self { quality: window.quality, words: window.words }
+    }
+
+    fn plus(&self, other: &Self) -> Self {
+        Self { quality: self.quality.plus(&other.quality), words: self.words.plus(&other.words) }
+    }
 }
 
 /// One latency in one bin.
@@ -112,46 +129,52 @@ fn measured_bins(folded: &FoldedSession, target: u64) -> Vec<Bin> {
     bins
 }
 
-/// How agents sounded with about so many conversations at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LoadSound {
+/// How turns went with about so many conversations at once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct LoadTurns {
     /// The most conversations at once of these moments.
     pub(crate) in_flight: u64,
-    pub(crate) sound: SpeechQuality,
+    pub(crate) turns: TurnSums,
 }
 
-/// A window in which an agent spoke.
+/// A window with its load.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SpokenWindow<'a> {
+pub(super) struct LoadedWindow<'a> {
     pub(super) from: SessionTime,
     /// The most conversations at once at its beginning and its end.
     pub(super) at_once: u64,
     pub(super) window: &'a TimelineWindow,
 }
 
-/// The windows in which agents spoke.
-pub(super) fn spoken_windows(folded: &FoldedSession) -> impl Iterator<Item = SpokenWindow<'_>> {
+/// The windows with their loads.
+fn loaded_windows(folded: &FoldedSession) -> impl Iterator<Item = LoadedWindow<'_>> {
     let width = folded.timeline.width();
     let windows = (0_u64..).zip(folded.timeline.windows());
-    let with_load = windows.scan(0_u64, move |in_flight, (number, window)| {
+    windows.scan(0_u64, move |in_flight, (number, window)| {
         let before = *in_flight;
         let ended = window.completed + window.failed;
         *in_flight = (before + window.started).saturating_sub(ended);
         let at_once = before.max(*in_flight);
-        Some(SpokenWindow { from: SessionTime(number * width.0), at_once, window })
-    });
-    with_load.filter(|spoken| spoken.window.sound.speech > Micros::ZERO)
+        Some(LoadedWindow { from: SessionTime(number * width.0), at_once, window })
+    })
 }
 
-/// How agents sounded by the number of conversations at once, from few to many.
-pub(crate) fn sound_by_load(folded: &FoldedSession) -> Vec<LoadSound> {
+/// The windows in which agents spoke.
+pub(super) fn spoken_windows(folded: &FoldedSession) -> impl Iterator<Item = LoadedWindow<'_>> {
+    loaded_windows(folded).filter(|loaded| loaded.window.quality.sound.speech > Micros::ZERO)
+}
+
+/// How turns went by the number of conversations at once, from few to many.
+pub(crate) fn turns_by_load(folded: &FoldedSession) -> Vec<LoadTurns> {
     let width = folded.in_flight_peak.div_ceil(LOAD_CLASSES).max(1);
-    let mut classes: BTreeMap<u64, LoadSound> = BTreeMap::new();
-    for SpokenWindow { at_once, window, .. } in spoken_windows(folded) {
-        let empty = LoadSound { in_flight: 0, sound: SpeechQuality::default() };
-        let class = classes.entry(at_once / width).or_insert(empty);
-        class.in_flight = class.in_flight.max(at_once);
-        class.sound = class.sound.plus(&window.sound);
+    let mut classes: BTreeMap<u64, LoadTurns> = BTreeMap::new();
+    for LoadedWindow { at_once, window, .. } in loaded_windows(folded) {
+        let turns = TurnSums::of(window);
+        if turns != TurnSums::default() {
+            let class = classes.entry(at_once / width).or_default();
+            class.in_flight = class.in_flight.max(at_once);
+            class.turns = class.turns.plus(&turns);
+        }
     }
     classes.into_values().collect()
 }
@@ -196,9 +219,44 @@ fn bins(folded: &FoldedSession, most: u64) -> Vec<Bin> {
             completed,
             failed,
             in_flight_at_end: in_flight,
-            sound: group.iter().fold(SpeechQuality::default(), |sum, w| sum.plus(&w.sound)),
+            turns: group.iter().fold(TurnSums::default(), |sum, w| sum.plus(&TurnSums::of(w))),
             latencies,
         });
     }
     bins
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::test_sessions::taken;
+
+    #[test]
+    fn turns_belong_to_the_moment_and_the_load_at_which_they_were_said() {
+        // Two at once are taken well; of ten at once every second one badly.
+        let (folded, _) = taken(&[(2, 120, 0), (10, 120, 2)]).closed();
+        let bins = sound_bins(&folded);
+        let halves: Vec<TurnSums> = [true, false]
+            .map(|first| {
+                let of_half = bins.iter().filter(|bin| (bin.from.0 < 120_000_000) == first);
+                of_half.fold(TurnSums::default(), |sum, bin| sum.plus(&bin.turns))
+            })
+            .into();
+        let told = |turns: &TurnSums| {
+            let quality = &turns.quality;
+            (quality.turns, quality.talked_over, turns.words.errors(), turns.words.said())
+        };
+        assert_eq!(
+            halves.iter().map(told).collect::<Vec<_>>(),
+            [(12, 0, 0, 120), (60, 30, 30, 600)]
+        );
+        assert_eq!(halves[0].quality.dead_air, Some(Micros::from_secs(1)));
+        assert_eq!(halves[1].quality.dead_air, Some(Micros::from_secs(3)));
+        assert_eq!(halves[1].quality.overlap_share(), Some(0.125));
+        let by_load = turns_by_load(&folded);
+        let few = by_load.iter().filter(|load| load.in_flight <= 2);
+        assert_eq!(few.map(|load| load.turns.quality.talked_over).sum::<u64>(), 0);
+        let all: u64 = by_load.iter().map(|load| load.turns.quality.turns).sum();
+        assert_eq!((all, by_load.last().map(|load| load.in_flight)), (72, Some(10)));
+    }
 }

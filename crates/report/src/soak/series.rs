@@ -14,8 +14,12 @@ const LEAST_SPEECH: Micros = Micros::from_secs(20);
 const LEAST_WORDS: u64 = 50;
 /// The fewest key words that were said in a window that says how many were missed.
 const LEAST_KEY_WORDS: u64 = 10;
-/// The smallest change of a share of what was said that can matter.
-const LEAST_OF_WORDS: f64 = 0.02;
+/// The fewest turns of a window that says in how many of them the agent talked over the caller.
+const LEAST_TURNS: u64 = 20;
+/// The smallest change of a share of what was said, or of turns, that can matter.
+const LEAST_OF_TALK: f64 = 0.02;
+/// The smallest change of a silence that can matter: nobody hears less.
+const LEAST_OF_SILENCE: f64 = 100_000.0;
 
 /// A figure that is tracked through a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +30,8 @@ pub enum TrackedSeries {
     P95(Metric),
     /// Gaps in each minute of the agent's speech.
     SpeechGaps,
+    /// The share of turns in which the agent talked over the caller.
+    TalkOver,
     /// The agent's word error rate.
     WordErrors,
     /// The share of key words that the agent did not hear.
@@ -68,7 +74,7 @@ impl TrackedSeries {
             .flat_map(|metric| [Self::Median(metric), Self::P95(metric)]);
         let heard = [Self::WordErrors, Self::MissedKeyWords];
         let others = [Self::Failed, Self::Memory];
-        latencies.chain([Self::SpeechGaps]).chain(heard).chain(others).collect()
+        latencies.chain([Self::SpeechGaps, Self::TalkOver]).chain(heard).chain(others).collect()
     }
 
     /// Its name in reports and in the history.
@@ -77,6 +83,7 @@ impl TrackedSeries {
             Self::Median(metric) => format!("{metric} p50"),
             Self::P95(metric) => format!("{metric} p95"),
             Self::SpeechGaps => "speech.gaps".to_owned(),
+            Self::TalkOver => "talk_over".to_owned(),
             Self::WordErrors => "heard.wer".to_owned(),
             Self::MissedKeyWords => "heard.words missed".to_owned(),
             Self::Failed => "failed".to_owned(),
@@ -89,7 +96,9 @@ impl TrackedSeries {
         match self {
             Self::Median(_) | Self::P95(_) => SeriesUnit::Microseconds,
             Self::SpeechGaps => SeriesUnit::PerMinute,
-            Self::WordErrors | Self::MissedKeyWords | Self::Failed => SeriesUnit::Share,
+            Self::TalkOver | Self::WordErrors | Self::MissedKeyWords | Self::Failed => {
+                SeriesUnit::Share
+            }
             Self::Memory => SeriesUnit::Bytes,
         }
     }
@@ -97,7 +106,8 @@ impl TrackedSeries {
     /// The smallest change that can matter, whatever the level: without it, one gap would be a rise from none.
     pub(super) const fn least_material(self) -> f64 {
         match self {
-            Self::WordErrors | Self::MissedKeyWords => LEAST_OF_WORDS,
+            Self::TalkOver | Self::WordErrors | Self::MissedKeyWords => LEAST_OF_TALK,
+            Self::Median(Metric::DeadAir) | Self::P95(Metric::DeadAir) => LEAST_OF_SILENCE,
             _ => self.unit().least_material(),
         }
     }
@@ -108,8 +118,12 @@ impl TrackedSeries {
             Self::Median(metric) => Some(window.latencies.get(&metric)?.p50),
             Self::P95(metric) => window.latencies.get(&metric)?.p95,
             Self::SpeechGaps => {
-                let minutes = window.sound.speech.as_secs_f64() / 60.0;
-                (window.sound.speech >= LEAST_SPEECH).then(|| window.sound.gaps() as f64 / minutes)
+                let sound = &window.quality.sound;
+                let minutes = sound.speech.as_secs_f64() / 60.0;
+                (sound.speech >= LEAST_SPEECH).then(|| sound.gaps() as f64 / minutes)
+            }
+            Self::TalkOver => {
+                window.quality.talk_over_share().filter(|_| window.quality.turns >= LEAST_TURNS)
             }
             Self::WordErrors => {
                 window.heard.words.rate().filter(|_| window.heard.words.said() >= LEAST_WORDS)

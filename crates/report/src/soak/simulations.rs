@@ -11,9 +11,11 @@ use super::nightly_run::History;
 use super::nightly_run::tests::nightly_run;
 use super::series::TrackedSeries;
 use super::series_judgement::{SeriesFinding, SeriesJudgement, judge_series};
-use super::soak_data::{EndedRun, SoakData, TimedHearing, TimedLatency, WorkerSample};
+use super::soak_data::{
+    EndedRun, SoakData, TimedHearing, TimedLatency, TimedQuality, WorkerSample,
+};
 use super::windows::SoakWindows;
-use crate::fold::HeardOfRun;
+use crate::fold::{HeardOfRun, QualityOfRun};
 use rushhour_core::event::{AgentHealth, TranscriptionErrors};
 use rushhour_core::rng::SeededRng;
 use rushhour_core::units::{Metric, Micros, PositiveDuration, SessionTime};
@@ -330,4 +332,33 @@ fn an_agent_that_hears_worse_and_worse_is_found() {
     let slope = errors.slope.expect("there are enough windows");
     assert!((0.08..0.12).contains(&slope.change), "{slope:?}");
     assert!(!of(TrackedSeries::MissedKeyWords).finding.is_change());
+}
+
+#[test]
+fn an_agent_that_talks_over_callers_more_and_more_and_falls_silent_for_longer_is_found() {
+    let mut data = session(&STEADY, 5);
+    let of = data.ended.len() as f64;
+    let mut rng = Rng(SeededRng::new(5));
+    let (mut qualities, mut silences) = (Vec::new(), Vec::new());
+    for (run, ended) in data.ended.iter().enumerate() {
+        let (progress, intended) = (run as f64 / of, ended.intended);
+        let talked_over = (0..5).filter(|_| rng.unit() < 0.01 + 0.15 * progress).count() as u64;
+        let quality = QualityOfRun { turns: 5, talked_over, ..QualityOfRun::default() };
+        qualities.push(TimedQuality { intended, quality });
+        let silence = (0.4 * rng.normal()).exp() * (1.0 + progress);
+        silences.push(TimedLatency { intended, latency: Micros::from_secs_f64(silence) });
+    }
+    data.qualities = qualities;
+    data.latencies.insert(Metric::DeadAir, silences);
+    let criteria = SoakCriteria { resamples: 1_200, ..SoakCriteria::of(None) };
+    let judged = judge_series(&SoakWindows::of(&data, None), &criteria).0;
+    for (series, change) in [
+        (TrackedSeries::TalkOver, 0.11..0.18),
+        (TrackedSeries::Median(Metric::DeadAir), 0.8e6..1.2e6),
+    ] {
+        let found = judged.iter().find(|one| one.series == series).expect("it is judged");
+        assert_eq!(found.finding, SeriesFinding::Rises, "{series:?}");
+        let slope = found.slope.expect("there are enough windows");
+        assert!(change.contains(&slope.change), "{series:?}: {slope:?}");
+    }
 }

@@ -7,7 +7,7 @@ use super::idle_periods::{IdleKind, IdlePeriod};
 use crate::fold::{
     EndedRuns, FoldedSession, HeardOfRun, QualityOfRun, RoomsListed, RunRecord, TIMELINE_METRICS,
 };
-use rushhour_core::event::{AgentHealth, Event, EventKind, FailureClass, Outcome, SpeechQuality};
+use rushhour_core::event::{AgentHealth, Event, EventKind, FailureClass, Outcome};
 use rushhour_core::units::{Metric, Micros, SessionTime};
 
 /// With more samples of the worker than this, every second one is dropped, and the sampling rate halves from then on.
@@ -22,13 +22,13 @@ pub struct TimedLatency {
     pub latency: Micros,
 }
 
-/// How the agent sounded in a run.
+/// How the agent sounded in a run, and how it took turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimedSound {
+pub struct TimedQuality {
     /// The run's intended start.
     pub intended: SessionTime,
-    /// How its speech arrived.
-    pub sound: SpeechQuality,
+    /// How its speech arrived, and how it took turns.
+    pub quality: QualityOfRun,
 }
 
 /// What the agent heard of the caller in a run.
@@ -69,8 +69,9 @@ pub struct SoakData {
     pub latencies: BTreeMap<Metric, Vec<TimedLatency>>,
     /// Runs of measured stages that completed, or failed for a reason that may be the agent's, in any order.
     pub ended: Vec<EndedRun>,
-    /// How the agent sounded in runs of measured stages, in any order; none where no caller of ours heard it.
-    pub sounds: Vec<TimedSound>,
+    /// How the agent sounded in runs of measured stages, and how it took turns, in any order; none where no caller of ours
+    /// heard it.
+    pub qualities: Vec<TimedQuality>,
     /// What the agent heard in runs of measured stages, in any order; none where it wrote no transcripts of callers.
     pub heard: Vec<TimedHearing>,
     /// Samples of the worker in order of time, evenly thinned where there are many.
@@ -90,7 +91,7 @@ pub struct SoakBuilder {
     /// By stage: which stages are measured is known only at the end.
     latencies: BTreeMap<(u32, Metric), Vec<TimedLatency>>,
     ended: Vec<(u32, EndedRun)>,
-    sounds: Vec<(u32, TimedSound)>,
+    qualities: Vec<(u32, TimedQuality)>,
     heard: Vec<(u32, TimedHearing)>,
     worker_samples: ThinnedSamples,
     failed_worker_polls: u64,
@@ -180,9 +181,8 @@ impl SoakBuilder {
         };
         let intended = record.intended;
         self.ended.push((record.stage, EndedRun { intended, failed }));
-        let sound = QualityOfRun::of(record).sound;
-        if sound.speech > Micros::ZERO {
-            self.sounds.push((record.stage, TimedSound { intended, sound }));
+        if let Some(quality) = QualityOfRun::of(record).known() {
+            self.qualities.push((record.stage, TimedQuality { intended, quality }));
         }
         let heard = HeardOfRun::of(record);
         if heard.turns > 0 || heard.key_words > 0 {
@@ -212,8 +212,8 @@ impl SoakBuilder {
         let measured = self.ended.into_iter().filter(|(stage, _)| folded.names.is_measured(*stage));
         let ended = measured.map(|(_, ended)| ended).collect();
         let is_measured = |stage: u32| folded.names.is_measured(stage);
-        let sounds = self.sounds.into_iter().filter(|(stage, _)| is_measured(*stage));
-        let sounds = sounds.map(|(_, sound)| sound).collect();
+        let qualities = self.qualities.into_iter().filter(|(stage, _)| is_measured(*stage));
+        let qualities = qualities.map(|(_, quality)| quality).collect();
         let heard = self.heard.into_iter().filter(|(stage, _)| is_measured(*stage));
         let heard = heard.map(|(_, heard)| heard).collect();
         // An idle period within a stage is no pause between waves: only the last of each stage counts.
@@ -227,7 +227,7 @@ impl SoakBuilder {
         SoakData {
             latencies,
             ended,
-            sounds,
+            qualities,
             heard,
             worker_samples: self.worker_samples.samples,
             failed_worker_polls: self.failed_worker_polls,

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::soak_data::{SoakData, WorkerSample};
-use crate::fold::HeardOfRun;
-use rushhour_core::event::SpeechQuality;
+use crate::fold::{HeardOfRun, QualityOfRun};
 use rushhour_core::units::{Metric, Micros, PositiveDuration, SessionTime};
 use rushhour_stats::{Quantile, Sample};
 
@@ -56,8 +55,8 @@ pub struct SoakWindow {
     pub failed: u64,
     /// The latencies that have a median.
     pub latencies: BTreeMap<Metric, WindowFigure>,
-    /// How the agent sounded.
-    pub sound: SpeechQuality,
+    /// How the agent sounded, and how it took turns.
+    pub quality: QualityOfRun,
     /// What the agent heard.
     pub heard: HeardOfRun,
     /// The worker; none where it has no sample.
@@ -120,10 +119,10 @@ impl SoakWindows {
             self.windows[index].runs += 1;
             self.windows[index].failed += u64::from(run.failed);
         }
-        for one in &data.sounds {
+        for one in &data.qualities {
             let Some(index) = self.index(one.intended) else { continue };
-            let sound = &mut self.windows[index].sound;
-            *sound = sound.plus(&one.sound);
+            let quality = &mut self.windows[index].quality;
+            *quality = quality.plus(&one.quality);
         }
         for one in &data.heard {
             let Some(index) = self.index(one.intended) else { continue };

@@ -11,7 +11,7 @@ use rushhour_core::event::{Outcome, RunMapping, SessionHeader};
 use rushhour_core::profile::Profile;
 use rushhour_core::units::{Metric, Micros, SessionTime};
 
-const HEADER: [&str; 75] = [
+const HEADER: [&str; 79] = [
     "run",
     "stage",
     "measured",
@@ -87,7 +87,14 @@ const HEADER: [&str; 75] = [
     "dead_air_us",
     "overlap_us",
     "turns_talked_over",
+    "interruptions",
+    "interruptions_ignored",
+    "backchannels",
+    "backchannels_stopped_for",
 ];
+
+/// The last columns, from `speech_us` on.
+const QUALITY_COLUMNS: usize = 14;
 
 /// Writes runs, one by one.
 pub struct RunsCsv<W: Write> {
@@ -168,10 +175,7 @@ impl<W: Write> RunsCsv<W> {
         let ended = record.ending.as_ref();
         let heard = HeardOfRun::of(record);
         let heard = (heard != HeardOfRun::default()).then_some(heard);
-        let quality = QualityOfRun::of(record);
-        let sound = Some(quality.sound).filter(|sound| sound.speech > Micros::ZERO);
-        let turns_taken = Some(quality).filter(|quality| quality.turns > 0);
-        let line: [String; HEADER.len()] = [
+        let line: [String; HEADER.len() - QUALITY_COLUMNS] = [
             record.run.to_string(),
             stage.to_owned(),
             measured.to_string(),
@@ -242,18 +246,8 @@ impl<W: Write> RunsCsv<W> {
             count(heard.map(|heard| heard.key_words)),
             count(heard.map(|heard| heard.key_words_heard)),
             ratio(heard.and_then(|heard| heard.key_word_share())),
-            duration(sound.map(|sound| sound.speech)),
-            count(sound.map(|sound| sound.gaps())),
-            count(sound.map(|sound| sound.starved.into())),
-            count(sound.map(|sound| sound.late.into())),
-            count(sound.map(|sound| sound.lost.into())),
-            duration(sound.map(|sound| sound.unheard())),
-            duration(sound.map(|sound| sound.longest_gap)),
-            duration(quality.dead_air),
-            duration(turns_taken.map(|quality| quality.overlap)),
-            count(turns_taken.map(|quality| quality.talked_over)),
         ];
-        write_record(&mut self.csv, line)
+        write_record(&mut self.csv, line.into_iter().chain(quality_cells(record)))
     }
 
     /// In dollars with six decimals; empty if nothing is charged, or if the run has no outcome.
@@ -273,6 +267,30 @@ impl<W: Write> RunsCsv<W> {
             Err(_) => String::new(),
         }
     }
+}
+
+/// How the agent sounded, took turns, and was interrupted; empty where nothing is known of it.
+fn quality_cells(record: &RunRecord) -> [String; QUALITY_COLUMNS] {
+    let quality = QualityOfRun::of(record);
+    let sound = Some(quality.sound).filter(|sound| sound.speech > Micros::ZERO);
+    let turns_taken = Some(quality).filter(|quality| quality.turns > 0);
+    let cut_in = (!record.turns.is_empty()).then_some(quality.interruptions);
+    [
+        duration(sound.map(|sound| sound.speech)),
+        count(sound.map(|sound| sound.gaps())),
+        count(sound.map(|sound| sound.starved.into())),
+        count(sound.map(|sound| sound.late.into())),
+        count(sound.map(|sound| sound.lost.into())),
+        duration(sound.map(|sound| sound.unheard())),
+        duration(sound.map(|sound| sound.longest_gap)),
+        duration(quality.dead_air),
+        duration(turns_taken.map(|quality| quality.overlap)),
+        count(turns_taken.map(|quality| quality.talked_over)),
+        count(cut_in.map(|counts| counts.interruptions())),
+        count(cut_in.map(|counts| counts.ignored)),
+        count(cut_in.map(|counts| counts.backchannels)),
+        count(cut_in.map(|counts| counts.stopped_for)),
+    ]
 }
 
 fn outcome_cells(record: &RunRecord) -> (&str, &str, &str, &str) {
@@ -314,4 +332,40 @@ fn ratio(ratio: Option<f64>) -> String {
 
 fn moment(time: Option<SessionTime>) -> String {
     time.map_or(String::new(), |time| time.0.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fold::Fold;
+    use crate::session::test_sessions::taken;
+    use rushhour_core::event::EventKind;
+
+    #[test]
+    fn each_run_has_its_interruptions_and_back_channels_in_the_last_columns() {
+        let session = taken(&[(2, 40, 4)]);
+        let EventKind::Opened(header) = &session.events()[0].kind else { panic!("not opened") };
+        let (mut bytes, mut fold) = (Vec::new(), Fold::default());
+        let mut csv = RunsCsv::new(header, &mut bytes).unwrap();
+        for event in session.events() {
+            csv.write(&fold.add(event).unwrap()).unwrap();
+        }
+        csv.finish().unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let ends: Vec<&str> = text
+            .lines()
+            .map(|line| {
+                let (at, _) = line.rmatch_indices(',').nth(3).unwrap();
+                &line[at + 1..]
+            })
+            .collect();
+        let expected = [
+            "interruptions,interruptions_ignored,backchannels,backchannels_stopped_for",
+            "1,1,2,1",
+            "1,0,2,0",
+            "1,0,2,0",
+            "1,0,2,0",
+        ];
+        assert_eq!(ends, expected);
+    }
 }

@@ -25,6 +25,7 @@ mod speech;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod turn_taking;
 mod value_axis;
 
 pub use capacity::capacity_page;

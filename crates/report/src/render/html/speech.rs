@@ -1,4 +1,5 @@
-//! How agents sounded: gaps in each minute of speech over time, and by the number of conversations at once.
+//! How agents sounded: gaps in each minute of speech over time, and by the number of conversations at once. Beside it, how
+//! well they heard, and how they took turns.
 
 use maud::{Markup, html};
 
@@ -6,11 +7,12 @@ use super::chart::{Canvas, ChartFigure, LineStyle, coordinate, line_through};
 use super::over_time::end;
 use super::scale::{Axis, Scale};
 use super::stages::stages;
+use super::turn_taking::{turn_columns, turns_against_load, turns_over_time};
 use crate::fold::FoldedSession;
 use crate::render::sentences::quality::quality_notes;
 use crate::render::table::{Cell, Column, Frame, Number, Table, Unit};
 use crate::render::visible;
-use crate::session::{Bin, GapStretch, LoadSound, break_up, sound_bins, sound_by_load};
+use crate::session::{Bin, GapStretch, LoadTurns, break_up, sound_bins, turns_by_load};
 use rushhour_core::event::SpeechQuality;
 use rushhour_core::units::{Micros, SessionTime};
 
@@ -32,7 +34,8 @@ const RISE_LABEL: f64 = 125.0;
 pub(super) fn speech(folded: &FoldedSession) -> Option<Markup> {
     let all = folded.quality.sum.known()?;
     let bins = sound_bins(folded);
-    let by_load = sound_by_load(folded);
+    let by_load = turns_by_load(folded);
+    let at_several_loads = by_load.len() > 1;
     Some(html! {
         @for note in quality_notes(folded) { p { (visible(&note)) } }
         p class="aside" {
@@ -43,7 +46,11 @@ pub(super) fn speech(folded: &FoldedSession) -> Option<Markup> {
         }
         @if all.sound.speech > Micros::ZERO {
             (over_time(folded, &bins, &break_up(folded)))
-            @if by_load.len() > 1 { (against_load(&by_load)) }
+            @if at_several_loads { (against_load(&by_load)) }
+        }
+        @if let Some(chart) = turns_over_time(folded, &bins, turn_period_table(&bins).html(Frame::Scrolled)) { (chart) }
+        @if at_several_loads {
+            @if let Some(chart) = turns_against_load(&by_load, turn_load_table(&by_load).html(Frame::Scrolled)) { (chart) }
         }
     })
 }
@@ -62,7 +69,7 @@ fn over_time(folded: &FoldedSession, bins: &[Bin], stretches: &[GapStretch]) -> 
         .collect();
     let causes = if causes.is_empty() { vec![(0, CAUSES[0])] } else { causes };
     let value = |bin: &Bin, count: fn(&SpeechQuality) -> u32| {
-        per_minute(count(&bin.sound).into(), &bin.sound)
+        per_minute(count(&bin.turns.quality.sound).into(), &bin.turns.quality.sound)
     };
     let highest = bins
         .iter()
@@ -127,8 +134,9 @@ fn axes(canvas: &Canvas, horizontal: &Axis<'_>, gaps: Scale) -> Markup {
     canvas.axes(horizontal, &Axis { name: "gaps a minute", ticks: &gaps.number_ticks(5) })
 }
 
-fn against_load(by_load: &[LoadSound]) -> Markup {
-    let value = |load: &LoadSound| per_minute(load.sound.gaps(), &load.sound);
+fn against_load(by_load: &[LoadTurns]) -> Markup {
+    let value =
+        |load: &LoadTurns| per_minute(load.turns.quality.sound.gaps(), &load.turns.quality.sound);
     let highest = by_load.iter().filter_map(value).fold(0.0, f64::max);
     let most = by_load.iter().map(|load| load.in_flight).max().unwrap_or(0);
     ChartFigure {
@@ -141,7 +149,7 @@ fn against_load(by_load: &[LoadSound]) -> Markup {
     }
     .draw(|canvas| {
         let (loads, gaps) = (Scale::up_to(most as f64), Scale::up_to(highest));
-        let point = |load: &LoadSound| {
+        let point = |load: &LoadTurns| {
             let x = canvas.x(loads.at(load.in_flight as f64));
             Some((x, canvas.y(gaps.at(value(load)?))))
         };
@@ -183,17 +191,34 @@ fn sound_columns<'a, R: 'a>(
     [speech, rate, starved, late, lost, unheard, longest].into_iter()
 }
 
-fn period_table(bins: &[Bin]) -> Table<'_, &Bin> {
+fn period_columns<'a>() -> [Column<'a, &'a Bin>; 2] {
     let time = |at: SessionTime| Cell::number(Number::micros(Micros(at.0)));
-    let period = [
+    [
         Column::number("from", move |row: &&Bin| time(row.from)),
         Column::number("to", move |row: &&Bin| time(row.to)),
-    ];
-    Table::new(period.into_iter().chain(sound_columns(|row: &&Bin| row.sound))).with_rows(bins)
+    ]
 }
 
-fn load_table(by_load: &[LoadSound]) -> Table<'_, &LoadSound> {
-    let load = [Column::number("at once", |row: &&LoadSound| Cell::count(row.in_flight))];
-    Table::new(load.into_iter().chain(sound_columns(|row: &&LoadSound| row.sound)))
-        .with_rows(by_load)
+fn load_column<'a>() -> [Column<'a, &'a LoadTurns>; 1] {
+    [Column::number("at once", |row: &&LoadTurns| Cell::count(row.in_flight))]
+}
+
+fn period_table(bins: &[Bin]) -> Table<'_, &Bin> {
+    let sound = sound_columns(|row: &&Bin| row.turns.quality.sound);
+    Table::new(period_columns().into_iter().chain(sound)).with_rows(bins)
+}
+
+fn turn_period_table(bins: &[Bin]) -> Table<'_, &Bin> {
+    let turns = turn_columns(|row: &&Bin| row.turns);
+    Table::new(period_columns().into_iter().chain(turns)).with_rows(bins)
+}
+
+fn load_table(by_load: &[LoadTurns]) -> Table<'_, &LoadTurns> {
+    let sound = sound_columns(|row: &&LoadTurns| row.turns.quality.sound);
+    Table::new(load_column().into_iter().chain(sound)).with_rows(by_load)
+}
+
+fn turn_load_table(by_load: &[LoadTurns]) -> Table<'_, &LoadTurns> {
+    let turns = turn_columns(|row: &&LoadTurns| row.turns);
+    Table::new(load_column().into_iter().chain(turns)).with_rows(by_load)
 }

@@ -1,7 +1,7 @@
 //! How agents sounded, and how they took turns, in sentences.
 
 use super::counted;
-use crate::fold::{ConnectionTally, FoldedSession};
+use crate::fold::{ConnectionTally, FoldedSession, InterruptionCounts};
 use crate::session::{
     BREAKS_UP, Estimated, GapStretch, QualityFigure, break_up, estimated_quality,
 };
@@ -178,13 +178,29 @@ fn taking_note(folded: &FoldedSession) -> Option<String> {
         let estimated = estimated_quality(&folded.quality, measure);
         estimated.map_or(String::from("n/a"), |found| quality_number(measure, found.value))
     };
+    let interruptions = interruption_note(&all.interruptions).unwrap_or_default();
     Some(format!(
-        "The agent talked over the caller in {} of {} ({}), and spoke during {} of what callers said; its longest silence during its own turn was {dead_air}.",
+        "The agent talked over the caller in {} of {} ({}), and spoke during {} of what callers said; its longest silence during its own turn was {dead_air}.{interruptions}",
         all.talked_over,
         counted(all.turns, "turn"),
         share(QualityMeasure::TalkOver),
         share(QualityMeasure::Overlap),
     ))
+}
+
+/// How callers cut in, and what the agent made of it; nothing where none did.
+fn interruption_note(counts: &InterruptionCounts) -> Option<String> {
+    let percent = |share: f64| format!("{:.1} %", share * 100.0);
+    let ignored = counts.ignored_share().map(|share| {
+        let all = counted(counts.interruptions(), "interruption");
+        format!("did not yield to {} of {all} ({})", counts.ignored, percent(share))
+    });
+    let stopped = counts.stopped_for_share().map(|share| {
+        let all = counted(counts.backchannels, "back-channel");
+        format!("stopped for {} of {all} ({})", counts.stopped_for, percent(share))
+    });
+    let known: Vec<String> = [ignored, stopped].into_iter().flatten().collect();
+    (!known.is_empty()).then(|| format!(" It {}.", super::listed(&known)))
 }
 
 #[cfg(test)]
