@@ -4,9 +4,9 @@ use super::comparison::PairedComparison;
 use super::difference::{PairedFinding, PairedMeasure};
 use super::premium::PremiumPart;
 use crate::fold::FoldedSession;
-use crate::session::CostEach;
+use crate::session::{CostEach, Estimated, estimated_heard, estimated_quality};
 use rushhour_core::bill::{BillRow, Provenance};
-use rushhour_core::profile::PriceItem;
+use rushhour_core::profile::{HeardShare, PriceItem, QualityMeasure};
 
 /// The conclusion.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,7 +99,7 @@ impl CostReason {
 }
 
 /// What the reader of a paired comparison must know.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum PairedNote {
     /// Pairs of which one run was completed and the other one failed.
     OneCompleted {
@@ -124,6 +124,15 @@ pub enum PairedNote {
         /// Whether the agent reported the usage of its models.
         usage_reported: bool,
     },
+    /// How voice sounded, was heard and took turns, of which chat has nothing; at least one is known.
+    VoiceQuality {
+        /// Gaps in each minute of the agent's speech.
+        gaps: Option<Estimated>,
+        /// The word error rate.
+        word_errors: Option<Estimated>,
+        /// The share of turns in which the agent talked over the caller.
+        talk_over: Option<Estimated>,
+    },
 }
 
 pub(super) fn notes(comparison: &PairedComparison, folded: &FoldedSession) -> Vec<PairedNote> {
@@ -146,6 +155,12 @@ pub(super) fn notes(comparison: &PairedComparison, folded: &FoldedSession) -> Ve
     if comparison.premium.is_some() && !items.is_empty() {
         let usage_reported = comparison.difference(PairedMeasure::TokensRead).is_some();
         notes.push(PairedNote::Assumed { items, usage_reported });
+    }
+    let gaps = estimated_quality(&folded.quality, QualityMeasure::Gaps);
+    let talk_over = estimated_quality(&folded.quality, QualityMeasure::TalkOver);
+    let word_errors = estimated_heard(&folded.heard, HeardShare::WordErrors);
+    if [gaps, talk_over, word_errors].iter().any(Option::is_some) {
+        notes.push(PairedNote::VoiceQuality { gaps, word_errors, talk_over });
     }
     notes
 }

@@ -1,8 +1,8 @@
 use super::*;
 use crate::fold::FoldedSession;
 use crate::render::pairs_csv;
-use crate::session::SessionVerdict;
-use crate::session::test_sessions::{Fate, SessionBuilder, ordinary};
+use crate::session::test_sessions::{Fate, SessionBuilder, ordinary, taken};
+use crate::session::{Criterion, SessionVerdict};
 use rushhour_core::units::{Micros, Mode, PairId, SessionTime};
 
 fn takes(seconds: u64) -> Fate {
@@ -158,4 +158,28 @@ fn durations_are_compared_if_nothing_is_charged() {
     assert!(found.premium.is_none() && found.difference(PairedMeasure::CostOfRun).is_none());
     let (_, verdict) = ordinary(8, "");
     assert!(verdict.pairs.is_none(), "a session of one mode has no pairs");
+}
+
+#[test]
+fn the_quality_of_voice_is_told_where_it_is_known() {
+    let (mut folded, verdict) = session(24, "", |_| [takes(85), takes(20)]);
+    assert!(
+        !comparison(&verdict)
+            .notes
+            .iter()
+            .any(|note| matches!(note, PairedNote::VoiceQuality { .. }))
+    );
+    let (voice, _) = taken(&[(4, 100, 5)]).closed();
+    (folded.quality, folded.heard) = (voice.quality, voice.heard);
+    let verdict = SessionVerdict::of(&folded, Criterion::Interval);
+    let told = comparison(&verdict).notes.last().unwrap().to_string();
+    for part in [
+        "In voice the agent's speech broke up 0.00 [0.00, ",
+        "] times a minute, it misheard 2.0 % [",
+        "] of what callers said",
+        " and it talked over callers in 20.0 % [",
+        "] of turns; nothing of this happens in chat.",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
 }

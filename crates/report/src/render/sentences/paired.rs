@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use super::{capitalised, counted};
+use super::{capitalised, counted, listed};
 use crate::paired::{
     CostReason, DifferenceNote, PairedAnswer, PairedComparison, PairedFinding, PairedMeasure,
     PairedNote, PairedUnit,
 };
 use crate::render::table::{Number, Unit};
+use crate::session::Estimated;
 
 /// Why the latencies of the two modes are not the same thing.
 pub(crate) const DIFFERENT_LATENCIES: &str = "Latencies of answers end at different moments. A voice answer is timed to its first audible frame, when most of it is still to be spoken. A chat answer is timed to its first chunk, when little of it can be read yet, and to its last chunk, when all of it is there.";
@@ -92,6 +93,26 @@ impl fmt::Display for PairedNote {
                     false => " (the agent reported no usage of its models)",
                 };
                 write!(f, "Quantities that are assumed: {}{why}.", items.join(", "))
+            }
+            Self::VoiceQuality { gaps, word_errors, talk_over } => {
+                let figure = |found: &Estimated, number: fn(f64) -> String| {
+                    let Estimated { value, low, high } = *found;
+                    format!("{} [{}, {}]", number(value), number(low), number(high))
+                };
+                let percent = |found| figure(found, |value| format!("{:.1} %", value * 100.0));
+                let gaps = gaps.as_ref().map(|found| {
+                    let times = figure(found, |value| format!("{value:.2}"));
+                    format!("the agent's speech broke up {times} times a minute")
+                });
+                let word_errors = word_errors
+                    .as_ref()
+                    .map(|found| format!("it misheard {} of what callers said", percent(found)));
+                let talk_over = talk_over
+                    .as_ref()
+                    .map(|found| format!("it talked over callers in {} of turns", percent(found)));
+                let known: Vec<String> =
+                    [gaps, word_errors, talk_over].into_iter().flatten().collect();
+                write!(f, "In voice {}; nothing of this happens in chat.", listed(&known))
             }
         }
     }
