@@ -1,6 +1,7 @@
 //! The answer of a search: how many conversations at once, what fails first and why, burst and recovery.
 
 use super::finding::{TrialFinding, TrialThreshold};
+use super::level_quality::{QualityLoss, quality_losses};
 use super::level_verdicts::VerdictCounts;
 use super::search::{CapacitySearch, SearchEnd};
 use super::trial::{LevelVerdict, Purpose, TrialResult};
@@ -102,6 +103,8 @@ pub struct CapacityAnswer<'a> {
     pub ending: SearchEnd,
     /// The first threshold that fails.
     pub first_failure: Option<FirstFailure<'a>>,
+    /// Where quality gives way of which the profile does not say how much is too much, the lowest level first.
+    pub quality_losses: Vec<QualityLoss>,
     /// Levels within the range that could not be decided.
     pub undecided: Vec<u32>,
     /// The highest level that passed, started simultaneously.
@@ -156,6 +159,7 @@ impl<'a> CapacityAnswer<'a> {
             range,
             ending,
             first_failure: failed.and_then(|failed| first_failure(failed.in_flight, findings)),
+            quality_losses: quality_losses(findings),
             undecided,
             burst: burst(findings),
             recovery: recovery(search),
@@ -165,6 +169,17 @@ impl<'a> CapacityAnswer<'a> {
                 .collect(),
             needed,
         }
+    }
+}
+
+impl CapacityAnswer<'_> {
+    /// What gives way first, within the levels that pass by the profile's thresholds.
+    pub fn first_loss(&self) -> Option<&QualityLoss> {
+        let passed = match self.range {
+            CapacityRange::Between(passed, _) | CapacityRange::AtLeast(passed, _) => passed,
+            CapacityRange::FewerThan(_) | CapacityRange::Unknown => return None,
+        };
+        self.quality_losses.first().filter(|loss| loss.in_flight <= passed.in_flight)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a session says about its level: its verdict, each threshold's figure, and what went wrong.
 
 use super::level::SearchSpend;
+use super::level_quality::LevelQuality;
 use super::log::LogTrial;
 use super::trial::{LevelVerdict, Purpose, TrialResult};
 use crate::fold::FoldedSession;
@@ -41,6 +42,8 @@ pub struct TrialFinding {
     pub peak_in_flight: u64,
     /// The thresholds, in the profile's order.
     pub thresholds: Vec<TrialThreshold>,
+    /// How its conversations sounded, were heard and took turns.
+    pub quality: LevelQuality,
     /// Why measured runs failed, the most frequent first.
     pub failures: Vec<(FailureClass, u64)>,
     /// Why the session says nothing about the agent; empty where the generator delivered its load.
@@ -89,6 +92,7 @@ impl TrialFinding {
             failed: folded.measured.failed_total(),
             peak_in_flight: folded.in_flight_peak,
             thresholds,
+            quality: LevelQuality::of(folded),
             failures: folded.measured.failures_by_count(),
             generator_faults: overall.validity.broken().map(ToString::to_string).collect(),
             stopped: folded.stops.first().map(|(_, detail)| detail.clone()),

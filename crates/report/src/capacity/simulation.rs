@@ -2,6 +2,7 @@
 
 use super::finding::{TrialFinding, TrialThreshold};
 use super::level::SearchSpend;
+use super::level_quality::LevelQuality;
 use super::log::{LOG_VERSION, LogOpening};
 use super::rules::SearchRules;
 use super::search::{CapacitySearch, SearchEnd, SearchStep};
@@ -82,6 +83,7 @@ pub(crate) fn finding(
             estimated: Some(estimated),
             found: format!("{failed} of {runs}"),
         }],
+        quality: LevelQuality::default(),
         failures: if failed > 0 { vec![(class, failed)] } else { Vec::new() },
         generator_faults: match verdict {
             LevelVerdict::Generator => vec!["processor: all of it was used".to_owned()],

@@ -6,10 +6,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::capacity::{
-    CapacityBound, CapacityRange, Ceiling, CompletedSearch, LevelVerdict, NeededVerdict, Purpose,
-    SearchEnd, TrialFinding, TrialThreshold,
+    CapacityBound, CapacityRange, Ceiling, CompletedSearch, LevelMeasure, LevelVerdict,
+    NeededVerdict, Purpose, QualityLoss, SearchEnd, TrialFinding, TrialThreshold,
 };
-use crate::render::sentences::capacity::{because, capacity_headline, capacity_remarks};
+use crate::render::sentences::capacity::{capacity_headline, capacity_remarks};
+use crate::render::sentences::first_to_give::because;
+use crate::session::{Estimated, QualityFigure};
 
 /// The version of the format.
 pub const CAPACITY_VERSION: u32 = 1;
@@ -53,6 +55,9 @@ pub struct CapacitySummary {
     pub ending: SearchEnd,
     /// What failed first.
     pub first_to_give: Option<FirstToGive>,
+    /// Where quality gives way that has no threshold in the profile, the lowest level first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quality_losses: Vec<QualityLossSummary>,
     /// The last passed level, started at one instant.
     pub burst: Option<BurstSummary>,
     /// How soon the agent recovered.
@@ -149,6 +154,9 @@ pub struct SessionSummary {
     pub peak_in_flight: u64,
     /// The thresholds.
     pub thresholds: Vec<LevelThresholdSummary>,
+    /// How its conversations sounded, were heard and took turns, whether or not there is a threshold; absent without voice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quality: Vec<LevelQualitySummary>,
     /// The conditions that the load generator broke, so that the session says nothing about the agent.
     pub generator: Vec<String>,
     /// Its folder, relative to that of the search.
@@ -170,6 +178,32 @@ pub struct LevelThresholdSummary {
     pub low: Option<f64>,
     /// The upper end.
     pub high: Option<f64>,
+}
+
+/// A measure of quality at one level.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct LevelQualitySummary {
+    /// The measure: `speech.gaps`, `heard.wer` or `talk_over`.
+    pub measure: String,
+    /// The number of conversations.
+    pub n: u64,
+    /// The figure: gaps a minute, or a share between 0 and 1; with its 95 % interval.
+    pub figure: QualityFigure,
+}
+
+/// The lowest level at which a measure of quality clearly gives way.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct QualityLossSummary {
+    /// The measure: `speech.gaps`, `heard.wer` or `talk_over`.
+    pub measure: String,
+    /// The level.
+    pub in_flight: u32,
+    /// The figure there, of all its sessions.
+    pub figure: QualityFigure,
+    /// The lowest level that was measured; null where that is the level itself.
+    pub lowest_in_flight: Option<u32>,
+    /// The figure there.
+    pub lowest_figure: Option<QualityFigure>,
 }
 
 impl CapacitySummary {
@@ -213,6 +247,7 @@ impl CapacitySummary {
                 threshold: threshold(gave_way.threshold),
                 because: because(gave_way),
             }),
+            quality_losses: answer.quality_losses.iter().map(quality_loss).collect(),
             burst: answer.burst.as_ref().map(|burst| BurstSummary {
                 in_flight: burst.burst.in_flight(),
                 verdict: burst.burst.result.verdict,
@@ -266,8 +301,30 @@ fn session(finding: &TrialFinding) -> SessionSummary {
         failures: finding.failures.iter().map(|(class, n)| (class.name().to_owned(), *n)).collect(),
         peak_in_flight: finding.peak_in_flight,
         thresholds: finding.thresholds.iter().map(threshold).collect(),
+        quality: finding.quality.known().map(|known| quality(finding, known)).collect(),
         generator: finding.generator_faults.clone(),
         folder: finding.folder.clone(),
+    }
+}
+
+fn quality(
+    finding: &TrialFinding,
+    (measure, found): (LevelMeasure, Estimated),
+) -> LevelQualitySummary {
+    LevelQualitySummary {
+        measure: measure.of_threshold().to_string(),
+        n: finding.quality.conversations(measure),
+        figure: found.into(),
+    }
+}
+
+fn quality_loss(loss: &QualityLoss) -> QualityLossSummary {
+    QualityLossSummary {
+        measure: loss.measure.of_threshold().to_string(),
+        in_flight: loss.in_flight,
+        figure: loss.estimated.into(),
+        lowest_in_flight: loss.before.map(|(level, _)| level),
+        lowest_figure: loss.before.map(|(_, found)| found.into()),
     }
 }
 

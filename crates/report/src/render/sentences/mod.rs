@@ -2,7 +2,9 @@
 
 pub(crate) mod bill;
 pub(crate) mod capacity;
+mod capacity_quality;
 mod comparison;
+pub(crate) mod first_to_give;
 pub(crate) mod heard;
 pub(crate) mod judging;
 pub(crate) mod paired;

@@ -1,11 +1,12 @@
 //! The sessions of a search for capacity.
 
-use crate::capacity::{CompletedSearch, LevelVerdict, TrialFinding, TrialThreshold};
+use crate::capacity::{CompletedSearch, LevelMeasure, LevelVerdict, TrialFinding, TrialThreshold};
 use crate::render::table::{Cell, Column, Formats, Number, Table, Tone, Unit};
 use crate::session::Estimated;
 use rushhour_core::profile::{Threshold, ThresholdBound};
 
-/// The sessions in order. In CSV each threshold has its own columns for figure, interval, samples and verdict.
+/// The sessions in order. In CSV each threshold has its own columns for figure, interval, samples and verdict. Quality
+/// without a threshold has the same, without a verdict, after all others.
 pub(crate) fn session_table<'a>(searched: &CompletedSearch<'a>) -> Table<'a, &'a TrialFinding> {
     type Row<'a> = &'a TrialFinding;
     let mut columns = vec![
@@ -33,6 +34,13 @@ pub(crate) fn session_table<'a>(searched: &CompletedSearch<'a>) -> Table<'a, &'a
         }));
         columns.extend(csv_columns(threshold));
     }
+    let thresholds = &searched.opening.profile.thresholds;
+    let is_shown = |measure: &LevelMeasure| {
+        let is_known = |finding: &TrialFinding| finding.quality.conversations(*measure) > 0;
+        !measure.has_threshold(thresholds) && searched.findings.iter().any(is_known)
+    };
+    let qualities: Vec<LevelMeasure> = LevelMeasure::ALL.into_iter().filter(is_shown).collect();
+    columns.extend(qualities.iter().map(|measure| quality_column(*measure)));
     columns.push(
         Column::text("report", |row: &Row<'_>| {
             Cell::text(&row.folder)
@@ -40,6 +48,7 @@ pub(crate) fn session_table<'a>(searched: &CompletedSearch<'a>) -> Table<'a, &'a
         })
         .and_csv("folder"),
     );
+    columns.extend(qualities.iter().flat_map(|measure| quality_csv_columns(*measure)));
     let mut table = Table::new(columns);
     for finding in searched.findings {
         table.push(finding);
@@ -71,6 +80,10 @@ pub(crate) fn figure(threshold: &Threshold, estimated: Option<Estimated>) -> Cel
         ThresholdBound::Share(_) => Unit::Percent(1),
         ThresholdBound::Rate(_) => Unit::Plain(2),
     };
+    figure_in(unit, estimated)
+}
+
+fn figure_in(unit: Unit, estimated: Option<Estimated>) -> Cell {
     let number = |value| Number::new(value, unit);
     match estimated {
         Some(Estimated { value, low, high }) => {
@@ -114,6 +127,47 @@ fn csv_columns(threshold: &Threshold) -> Vec<Column<'_, &TrialFinding>> {
         Column::csv(format!("{name}_verdict"), move |row: &&TrialFinding| {
             let found = of_threshold(row, threshold);
             found.map_or_else(Cell::absent, |found| Cell::text(found.verdict.name()))
+        }),
+    ]
+}
+
+/// How a measure of quality is shown, and its unit in the names of columns.
+const fn quality_units(measure: LevelMeasure) -> (Unit, &'static str) {
+    match measure {
+        LevelMeasure::Gaps => (Unit::Plain(2), "per_minute"),
+        LevelMeasure::WordErrors | LevelMeasure::TalkOver => (Unit::Percent(1), "share"),
+    }
+}
+
+fn quality_column<'a>(measure: LevelMeasure) -> Column<'a, &'a TrialFinding> {
+    let (unit, _) = quality_units(measure);
+    let heading = match measure {
+        LevelMeasure::Gaps => format!("{} a minute", measure.of_threshold()),
+        LevelMeasure::WordErrors | LevelMeasure::TalkOver => measure.of_threshold().to_string(),
+    };
+    Column::figure(heading, move |row: &&TrialFinding| match row.quality.estimated(measure) {
+        Some(found) => figure_in(unit, Some(found))
+            .with_suffix(format!(" (n={})", row.quality.conversations(measure))),
+        None => Cell::absent(),
+    })
+}
+
+fn quality_csv_columns<'a>(measure: LevelMeasure) -> [Column<'a, &'a TrialFinding>; 4] {
+    let name = measure.of_threshold().to_string();
+    let (_, unit) = quality_units(measure);
+    let part = |name: String, part: fn(&Estimated) -> f64| {
+        Column::csv(name, move |row: &&TrialFinding| {
+            let found = row.quality.estimated(measure);
+            found.map_or_else(Cell::absent, |found| Cell::text(format!("{:.6}", part(&found))))
+        })
+    };
+    [
+        part(format!("{name}_figure_{unit}"), |figure| figure.value),
+        part(format!("{name}_low_{unit}"), |figure| figure.low),
+        part(format!("{name}_high_{unit}"), |figure| figure.high),
+        Column::csv(format!("{name}_n"), move |row: &&TrialFinding| {
+            let n = row.quality.conversations(measure);
+            if n > 0 { Cell::count(n) } else { Cell::absent() }
         }),
     ]
 }
