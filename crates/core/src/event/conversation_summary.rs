@@ -75,7 +75,7 @@ pub struct ConversationSummary {
     /// Whether several agents were in the room when a turn began: each of them may answer it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub several_agents: bool,
-    /// Turns that were said again because nobody heard them: the agent's session had not begun, it greeted, or it handed over.
+    /// Turns that were said again because nobody heard them: before a session began, in a greeting, or in a hand-off.
     #[serde(default, skip_serializing_if = "is_default")]
     pub unheard_turns: u32,
     /// Interruptions to which the agent did not yield, or after which it went on.

@@ -74,7 +74,7 @@ pub struct ConversationTally {
     pub hidden: u64,
     /// Conversations with several agents in the room.
     pub several_agents: u64,
-    /// Turns that were said again because nobody heard them: the agent's session had not begun, it greeted, or it handed over.
+    /// Turns that were said again because nobody heard them: before a session began, in a greeting, or in a hand-off.
     pub unheard_turns: u64,
     /// Interruptions to which the agent did not yield.
     pub ignored_interruptions: u64,
