@@ -62,6 +62,6 @@ fn a_stop_between_two_levels_of_a_search_waits_for_the_next_one() {
     assert_eq!(asked.trim(), "{\"stop\":{\"now\":false}}");
     stream.write_all(b"{\"done\":{\"at_us\":5}}\n").expect("it reads");
     stopping.finish().expect_exit(0);
-    drop(log);
+    drop((log, listener));
     dir.rushhour(&["stop", "search"]).run().expect_exit(2).expect_stderr("no session runs in ");
 }
