@@ -11,6 +11,7 @@ use rushhour_sandbox::{DelayDistribution, RoomOwnership, Sandbox, SandboxConfig,
 use rushhour_stats::{Confidence, Proportion, Stratum, stratified_share};
 
 use crate::native_callers::{profile, start_agent, test_dir};
+use crate::stopping::health_that_never_settles;
 use crate::support::{
     LiveKitServer, Row, Session, SplitMix64, TestDir, Truth, rows, wait_for_events,
 };
@@ -332,4 +333,26 @@ fn judged_profile_alone(judging: &str) -> String {
     format!(
         "mode = \"chat\"\n[livekit]\nurl = \"ws://127.0.0.1:1\"\nagent = \"a\"\n[evaluator]\nkind = \"native\"\n[[scenario]]\nid = \"x\"\ncekura = 1\nscript = \"s.toml\"\n[[stage]]\nburst = 1\n[judging]\nby = \"sandbox\"\n{judging}\n"
     )
+}
+
+#[test]
+fn a_stop_after_the_last_run_forgoes_judging_and_one_during_judging_ends_it() {
+    let dir = test_dir();
+    let server = LiveKitServer::start(dir.path());
+    let _agent = start_agent(&dir, &server, &[]);
+    let slow = QUICK.replace("300ms", "60s").replace("500ms", "70s");
+    let text = judged_profile(&server, "by = \"sandbox\"\nsample = \"60%\"", &slow);
+    dir.write("profile.toml", &(text + &health_that_never_settles()));
+    let running = server.with_keys(dir.rushhour(&["run", "profile.toml"])).start();
+    let session = dir.wait_for_session();
+    wait_for_events(&session, "closed", 1);
+    let folder = dir.session_argument();
+    dir.rushhour(&["stop", &folder]).run().expect_exit(0);
+    running.finish().expect_stderr("No run was judged, because the session was stopped.");
+    assert!(!session.join("judged").exists(), "nothing was begun");
+    let judge = ["judge", &folder, "--trust-hosts"];
+    let judging = server.with_keys(dir.rushhour(&judge)).start();
+    wait_for_events(&session.join("judged"), "submitted", 1);
+    dir.rushhour(&["stop", &folder, "--now"]).run().expect_exit(0);
+    judging.finish().expect_exit(105);
 }

@@ -38,7 +38,7 @@
 //! | `given_to_agents` | what agents need of their callers: who they are, answers to calls, keys |
 //! | `agent_behaviours` | our callers against such agents |
 //! | `agent_habits` | our callers against the calibration agent with the habits of such agents |
-//! | `live` | sessions that are watched, marked and stopped, and webhooks at their end |
+//! | `live`, `stopping` | sessions that are watched, marked and stopped, also between their runs, and webhooks at their end |
 //! | `dashboard` | metrics in a real Prometheus, which answers the dashboard for Grafana |
 //! | `logging` | the log, and what must not be in it |
 //! | `packaging` | archive, image, Debian package, workflows and manifests |
@@ -119,6 +119,7 @@ mod sessions;
 mod soak;
 #[cfg(feature = "native")]
 mod spoken_scripts;
+mod stopping;
 mod support;
 mod sweep;
 #[cfg(feature = "native")]

@@ -5,6 +5,7 @@
 
 mod actions;
 mod archive;
+mod bill_of_materials;
 mod debian;
 mod image;
 mod manifests;

@@ -1,14 +1,16 @@
 //! `rushhour mark`: marks a moment of a session that runs.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::print;
+use crate::reports::search_log;
 use crate::session::control::{ControlAnswer, ControlError, ControlRequest, MAX_MARK, ask};
-use crate::session::folder::{JOURNAL, LEVELS};
+use crate::session::folder::{JOURNAL, JUDGED, LEVELS};
 use rushhour_core::units::{Micros, SessionTime};
 
 const HELP: &str = "\
@@ -28,7 +30,7 @@ Exit codes:
 #[derive(Debug, Args)]
 #[command(after_long_help = HELP)]
 pub(crate) struct MarkArgs {
-    /// The folder of the session, or of a capacity search, whose running level is marked.
+    /// The folder of the session, or of a capacity search, whose running level is marked; between two, the next one.
     #[arg(value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     folder: PathBuf,
     /// What happened, in a few words.
@@ -44,44 +46,79 @@ pub(crate) fn mark(arguments: &MarkArgs) -> Result<Exit, CliError> {
         )));
     }
     let request = ControlRequest::Mark { text: text.to_owned() };
-    let at = ask_session(&arguments.folder, &request)?;
+    let Some(at) = ask_session(&arguments.folder, &request)? else {
+        let shown = arguments.folder.display();
+        return Err(CliError::usage(format!("every run of the session in {shown} has ended")));
+    };
     print::stdout(&format!("Marked at {} of the session: {text}", at.since(SessionTime::START)));
     Ok(Exit::Passed)
 }
 
-/// Asks the session in `folder`, and returns the time at which it did what was asked.
+/// How often a search between two levels is asked again.
+const NEXT_LEVEL_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Asks the session in `folder`, its judging, or the running level of a search; between two levels, the next one. Returns
+/// the time at which it did what was asked; `None` if every run had ended.
 pub(super) fn ask_session(
     folder: &Path,
     request: &ControlRequest,
-) -> Result<SessionTime, CliError> {
+) -> Result<Option<SessionTime>, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(CliError::from_internal)?;
-    let folder = running_level(folder).unwrap_or_else(|| folder.to_owned());
-    let shown = folder.display();
-    match runtime.block_on(ask(&folder, request)) {
-        Ok(ControlAnswer::Done { at_us }) => Ok(SessionTime::START + Micros(at_us)),
-        Ok(ControlAnswer::Refused { reason }) => {
-            Err(CliError::usage(format!("the session in {shown} refuses: {reason}")))
+    let mut is_between = false;
+    loop {
+        // Asked before the sessions are: a level that begins in between is asked the next time.
+        let goes_on = search_log::is_running(folder);
+        let (mut has_ended, mut not_running) = (false, None);
+        for session in sessions_in(folder) {
+            let shown = session.display();
+            match runtime.block_on(ask(&session, request)) {
+                Ok(ControlAnswer::Done { at_us }) => {
+                    return Ok(Some(SessionTime::START + Micros(at_us)));
+                }
+                Ok(ControlAnswer::Ended) => has_ended = true,
+                Ok(ControlAnswer::Refused { reason }) => {
+                    return Err(CliError::usage(format!(
+                        "the session in {shown} refuses: {reason}"
+                    )));
+                }
+                Err(error @ ControlError::NotRunning(_)) => not_running = Some(error),
+                Err(error) => {
+                    let silent = format!("the session in {shown} does not answer");
+                    return Err(CliError::usage(silent).caused_by(error));
+                }
+            }
         }
-        Err(error @ ControlError::NotRunning(_)) => {
-            Err(CliError::usage(format!("no session runs in {shown}"))
-                .caused_by(error)
-                .with_hint("name the folder that `rushhour run` created for the session"))
+        // A search is stopped by a level that has ended, and marked in one that has not.
+        let is_done = has_ended && matches!(request, ControlRequest::Stop { .. });
+        if is_done || (has_ended && !goes_on) {
+            return Ok(None);
         }
-        Err(error) => {
-            Err(CliError::usage(format!("the session in {shown} does not answer")).caused_by(error))
+        if !goes_on {
+            let nobody = CliError::usage(format!("no session runs in {}", folder.display()))
+                .with_hint("name the folder that `rushhour run` created for the session");
+            return Err(match not_running {
+                Some(error) => nobody.caused_by(error),
+                None => nobody,
+            });
         }
+        if !is_between {
+            print::stderr("the search is between two levels; waiting for the next one");
+        }
+        is_between = true;
+        std::thread::sleep(NEXT_LEVEL_INTERVAL);
     }
 }
 
-/// The folder of the last level of a search for capacity; none where `folder` is a session's.
-fn running_level(folder: &Path) -> Option<PathBuf> {
+/// The folders in which a session of `folder` may run.
+fn sessions_in(folder: &Path) -> Vec<PathBuf> {
     if folder.join(JOURNAL).exists() {
-        return None;
+        return vec![folder.to_owned(), folder.join(JUDGED)];
     }
-    let levels = std::fs::read_dir(folder.join(LEVELS)).ok()?;
+    let levels = std::fs::read_dir(folder.join(LEVELS));
     // Their names begin with the time at which they began.
-    levels.filter_map(|entry| Some(entry.ok()?.path())).max()
+    let last = levels.ok().and_then(|all| all.filter_map(|entry| Some(entry.ok()?.path())).max());
+    vec![last.unwrap_or_else(|| folder.to_owned())]
 }

@@ -300,7 +300,8 @@ async fn drive(
     };
     let progress = (!arguments.interaction.quiet).then_some(&forecast);
     let folder = folder.as_path();
-    ReadySession { session, services, clients, clock, sink, progress, folder }.drive().await
+    let ready = ReadySession { session, services, clients, clock, sink, progress, folder };
+    ready.drive().await.map(|_stopped_late| ())
 }
 
 /// The runs that workers still hold, or whose last updates they have.

@@ -1,6 +1,6 @@
 //! `search.jsonl`, the log of a capacity search: written line by line, and read again for reports.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,8 @@ impl SearchLog {
         let path = folder.join(SEARCH_LOG);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let file = file.map_err(|error| cannot_write(&path, error))?;
+        // Says that the search runs; some network file systems have no locks.
+        let _ = file.try_lock();
         let mut log = Self { file, path };
         log.write(&LogLine::Search(Box::new(opening)))?;
         Ok(log)
@@ -40,6 +42,13 @@ fn cannot_write(path: &Path, error: io::Error) -> CliError {
     CliError::usage(format!("cannot write {}", path.display()))
         .caused_by(error)
         .with_hint("make room, or choose another folder with --out")
+}
+
+/// Whether a process runs the search in `folder`.
+pub(crate) fn is_running(folder: &Path) -> bool {
+    let is_locked = |file: File| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+    let has_ended = || read(folder).is_ok_and(|search| search.end.is_some());
+    File::open(folder.join(SEARCH_LOG)).is_ok_and(is_locked) && !has_ended()
 }
 
 /// The largest search log: a search has some tens of lines, the first with the profile.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::info;
@@ -56,6 +57,8 @@ pub(crate) enum ControlAnswer {
         /// The time.
         at_us: u64,
     },
+    /// Every run had ended. A mark was not made; a stop ends what the session still waits for, and nothing follows it.
+    Ended,
     /// It was not done.
     Refused {
         /// Why.
@@ -88,6 +91,8 @@ fn socket_path(folder: &Path) -> io::Result<(fs::File, PathBuf)> {
 pub(crate) struct Control {
     task: JoinHandle<()>,
     socket: PathBuf,
+    /// Whether somebody has stopped the session after its runs.
+    stopped_late: watch::Receiver<bool>,
 }
 
 impl Drop for Control {
@@ -114,88 +119,104 @@ impl Control {
         let (_opened, path) = socket_path(folder)?;
         let listener = UnixListener::bind(path)?;
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o600))?;
-        let task = tokio::spawn(serve(listener, clock, sink, inputs));
-        Ok(Self { task, socket })
+        let (stop_late, stopped_late) = watch::channel(false);
+        let served = Served { clock, sink, inputs, stop_late, marks: 0 };
+        let task = tokio::spawn(served.serve(listener));
+        Ok(Self { task, socket, stopped_late })
     }
-}
 
-async fn serve(
-    listener: UnixListener,
-    clock: SessionClock,
-    sink: Arc<dyn EventSink>,
-    inputs: UnboundedSender<SessionInput>,
-) {
-    let mut marks = 0;
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        // One after the other, and none for long.
-        let _ = timeout(REQUEST_TIMEOUT, answer(stream, clock, &*sink, &inputs, &mut marks)).await;
+    /// Whether somebody has stopped the session after its runs.
+    pub(crate) fn is_stopped_late(&self) -> bool {
+        *self.stopped_late.borrow()
     }
-}
 
-async fn answer(
-    stream: UnixStream,
-    clock: SessionClock,
-    sink: &dyn EventSink,
-    inputs: &UnboundedSender<SessionInput>,
-    marks: &mut usize,
-) -> io::Result<()> {
-    let mut stream = BufReader::new(stream);
-    let mut line = String::new();
-    (&mut stream).take(MAX_REQUEST).read_line(&mut line).await?;
-    let answer = match serde_json::from_str(&line) {
-        Ok(ControlRequest::Mark { text }) => mark(&text, clock, sink, marks).await,
-        Ok(ControlRequest::Stop { now }) => stop(now, clock, inputs),
-        Err(_) => ControlAnswer::Refused { reason: "it does not know this request".to_owned() },
-    };
-    let mut line = serde_json::to_vec(&answer)?;
-    line.push(b'\n');
-    stream.write_all(&line).await?;
-    stream.flush().await
-}
-
-async fn mark(
-    text: &str,
-    clock: SessionClock,
-    sink: &dyn EventSink,
-    marks: &mut usize,
-) -> ControlAnswer {
-    let text = ForeignText::at_most(text.trim(), MAX_MARK);
-    if text.is_empty() {
-        return ControlAnswer::Refused { reason: "the mark has no text".to_owned() };
-    }
-    if *marks >= MAX_MARKS {
-        let reason = format!("a session has at most {MAX_MARKS} marks");
-        return ControlAnswer::Refused { reason };
-    }
-    *marks += 1;
-    let at: SessionTime = clock.now();
-    info!(text = text.as_str(), "marked");
-    print::stderr(&format!("\nmarked: {text}"));
-    sink.record(Event { at, kind: EventKind::Mark { text } });
-    match sink.flush().await {
-        Ok(()) => ControlAnswer::Done { at_us: at.0 },
-        Err(error) => ControlAnswer::Refused { reason: error.to_string() },
-    }
-}
-
-fn stop(now: bool, clock: SessionClock, inputs: &UnboundedSender<SessionInput>) -> ControlAnswer {
-    info!(now, "stop requested by `rushhour stop`");
-    let what = if now {
-        "ending the runs in flight, deleting their rooms and writing the reports"
-    } else {
-        "no more runs will start, and the runs in flight will be finished"
-    };
-    print::stderr(&format!("\nrushhour stop: {what}"));
-    for _ in 0..=u8::from(now) {
-        if inputs.send(SessionInput::Stop).is_err() {
-            return ControlAnswer::Refused { reason: "the session has ended".to_owned() };
+    /// Waits until somebody stops the session after its runs.
+    pub(crate) async fn stopped_late(&self) {
+        let mut stopped = self.stopped_late.clone();
+        if stopped.wait_for(|stopped| *stopped).await.is_err() {
+            std::future::pending().await
         }
     }
-    ControlAnswer::Done { at_us: clock.now().0 }
+}
+
+/// A session that takes requests.
+struct Served {
+    clock: SessionClock,
+    sink: Arc<dyn EventSink>,
+    /// Closed when every run has ended.
+    inputs: UnboundedSender<SessionInput>,
+    stop_late: watch::Sender<bool>,
+    marks: usize,
+}
+
+impl Served {
+    async fn serve(mut self, listener: UnixListener) {
+        loop {
+            let Ok((stream, _)) = listener.accept().await else {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            // One after the other, and none for long.
+            let _ = timeout(REQUEST_TIMEOUT, self.answer(stream)).await;
+        }
+    }
+
+    async fn answer(&mut self, stream: UnixStream) -> io::Result<()> {
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        (&mut stream).take(MAX_REQUEST).read_line(&mut line).await?;
+        let answer = match serde_json::from_str(&line) {
+            Ok(ControlRequest::Mark { text }) => self.mark(&text).await,
+            Ok(ControlRequest::Stop { now }) => self.stop(now),
+            Err(_) => ControlAnswer::Refused { reason: "it does not know this request".to_owned() },
+        };
+        let mut line = serde_json::to_vec(&answer)?;
+        line.push(b'\n');
+        stream.write_all(&line).await?;
+        stream.flush().await
+    }
+
+    async fn mark(&mut self, text: &str) -> ControlAnswer {
+        let text = ForeignText::at_most(text.trim(), MAX_MARK);
+        if text.is_empty() {
+            return ControlAnswer::Refused { reason: "the mark has no text".to_owned() };
+        }
+        // A mark belongs between the runs of a journal, not after its end.
+        if self.inputs.is_closed() {
+            return ControlAnswer::Ended;
+        }
+        if self.marks >= MAX_MARKS {
+            let reason = format!("a session has at most {MAX_MARKS} marks");
+            return ControlAnswer::Refused { reason };
+        }
+        self.marks += 1;
+        let at: SessionTime = self.clock.now();
+        info!(text = text.as_str(), "marked");
+        print::stderr(&format!("\nmarked: {text}"));
+        self.sink.record(Event { at, kind: EventKind::Mark { text } });
+        match self.sink.flush().await {
+            Ok(()) => ControlAnswer::Done { at_us: at.0 },
+            Err(error) => ControlAnswer::Refused { reason: error.to_string() },
+        }
+    }
+
+    fn stop(&self, now: bool) -> ControlAnswer {
+        info!(now, "stop requested by `rushhour stop`");
+        let is_told = (0..=u8::from(now)).all(|_| self.inputs.send(SessionInput::Stop).is_ok());
+        let what = match (is_told, now) {
+            (false, _) => "every run has ended, and nothing is waited for any longer",
+            (true, true) => {
+                "ending the runs in flight, deleting their rooms and writing the reports"
+            }
+            (true, false) => "no more runs will start, and the runs in flight will be finished",
+        };
+        print::stderr(&format!("\nrushhour stop: {what}"));
+        if !is_told {
+            self.stop_late.send_replace(true);
+            return ControlAnswer::Ended;
+        }
+        ControlAnswer::Done { at_us: self.clock.now().0 }
+    }
 }
 
 /// Asks the session that runs in `folder`.

@@ -31,11 +31,12 @@ pub(crate) struct ReadySession<'a> {
 }
 
 impl ReadySession<'_> {
-    /// Drives the session to its end. Must be called within a runtime.
+    /// Drives the session to its end. Returns whether somebody stopped it when its runs had ended: nothing that costs may
+    /// follow it then. Must be called within a runtime.
     ///
     /// # Errors
     /// Where the worker's health or signals cannot be watched, or the journal cannot be written.
-    pub(crate) async fn drive(self) -> Result<(), CliError> {
+    pub(crate) async fn drive(self) -> Result<bool, CliError> {
         let Self { session, services, clients, clock, sink, progress, folder } = self;
         let (profile, names) = (Arc::clone(&services.profile), services.naming.clone());
         let id = services.session_id.clone();
@@ -54,7 +55,6 @@ impl ReadySession<'_> {
         info!(session = %services.session_id, "the session begins");
         let driven = drive(session, services, clock, input).await;
         drop(progress);
-        drop(control);
         if let Some(abort) = abort {
             abort.abort();
         }
@@ -63,13 +63,21 @@ impl ReadySession<'_> {
         sink.finish_observer();
         driven.map_err(drive_failed)?;
         info!("every run has ended");
+        let mut stopped = false;
         if let Some(worker) = worker {
-            worker.settle().await;
+            let stop = async {
+                match &control {
+                    Some(control) => control.stopped_late().await,
+                    None => std::future::pending().await,
+                }
+            };
+            stopped = worker.settle(stop).await;
         }
         if profile.soak.is_some() {
             record_rooms_left(clients, (&id, &names), clock, &*sink).await;
         }
-        sink.flush().await.map_err(|error| drive_failed(error.into()))
+        sink.flush().await.map_err(|error| drive_failed(error.into()))?;
+        Ok(stopped || control.is_some_and(|control| control.is_stopped_late()))
     }
 }
 

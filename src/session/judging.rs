@@ -79,7 +79,8 @@ pub(crate) fn judge_completed(
     completed: &CompletedSession,
     options: &SessionOptions<'_>,
 ) -> Result<Exit, CliError> {
-    if matches!(completed.exit, Exit::Stopped | Exit::Usage | Exit::Internal) {
+    let is_stopped = completed.stopped_late || completed.exit == Exit::Stopped;
+    if is_stopped || matches!(completed.exit, Exit::Usage | Exit::Internal) {
         print::stderr(&format!(
             "No run was judged, because the session was stopped. `rushhour judge {}` judges them.",
             completed.folder.display()

@@ -48,6 +48,8 @@ pub(crate) struct SessionOptions<'a> {
 pub(crate) struct CompletedSession {
     pub(crate) folder: PathBuf,
     pub(crate) exit: Exit,
+    /// Whether somebody stopped it when its runs had ended.
+    pub(crate) stopped_late: bool,
 }
 
 /// The forecast of a profile.
@@ -122,13 +124,16 @@ pub(crate) fn run_session_in(
     } else {
         write_reports(&path, options.criterion).map(|reported| reported.exit)
     };
-    let Err(error) = driven else {
-        return Ok(CompletedSession { folder: path, exit: reported? });
+    let error = match driven {
+        Ok(stopped_late) => {
+            return Ok(CompletedSession { folder: path, exit: reported?, stopped_late });
+        }
+        Err(error) => error,
     };
     if let Err(error) = &reported {
         print::error(error);
     }
-    Ok(CompletedSession { folder: path, exit: error.exit() })
+    Ok(CompletedSession { folder: path, exit: error.exit(), stopped_late: false })
 }
 
 struct NewSession<'a> {
@@ -139,7 +144,7 @@ struct NewSession<'a> {
 }
 
 impl NewSession<'_> {
-    async fn drive(self, options: &SessionOptions<'_>) -> Result<(), CliError> {
+    async fn drive(self, options: &SessionOptions<'_>) -> Result<bool, CliError> {
         let Self { loaded, clients, folder, start } = self;
         let plan = Plan::new(loaded.profile.clone());
         let forecast = Forecast::new(&plan);

@@ -67,12 +67,13 @@ impl WorkerMonitor {
     }
 
     /// Polls on after the session, until the worker's jobs and processes are back at what they were before it, the
-    /// time allowed for that is up, or somebody interrupts.
-    pub(crate) async fn settle(self) {
+    /// time allowed for that is up, or somebody interrupts, by a signal or by `stop`. Returns whether somebody did.
+    pub(crate) async fn settle(self, stop: impl Future<Output = ()>) -> bool {
         self.task.abort();
         tokio::select! {
-            () = self.poll_until_settled() => {}
-            _ = interrupted() => {}
+            () = self.poll_until_settled() => false,
+            _ = interrupted() => true,
+            () = stop => true,
         }
     }
 

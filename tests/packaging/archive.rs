@@ -15,10 +15,12 @@ fn name() -> String {
 
 #[test]
 fn cargo_binstall_finds_the_archive_and_the_binary_in_it() {
-    let metadata = &cargo_toml()["package"]["metadata"]["binstall"];
+    let package = &cargo_toml()["package"];
+    let metadata = &package["metadata"]["binstall"];
+    let repository = package["repository"].as_str().expect("it is where archives are found");
     let expand = |key: &str| {
         let values = [
-            ("{ repo }", "REPO"),
+            ("{ repo }", repository),
             ("{ name }", "rushhour"),
             ("{ target }", &host()),
             ("{ version }", env!("CARGO_PKG_VERSION")),
@@ -31,7 +33,7 @@ fn cargo_binstall_finds_the_archive_and_the_binary_in_it() {
         values.iter().fold(template, |text, (variable, value)| text.replace(variable, value))
     };
     let file = packed().file_name().and_then(|name| name.to_str()).expect("a name");
-    let release = format!("REPO/releases/download/v{}", env!("CARGO_PKG_VERSION"));
+    let release = format!("{repository}/releases/download/v{}", env!("CARGO_PKG_VERSION"));
     assert_eq!(expand("pkg-url"), format!("{release}/{file}"));
     let listed = succeed(Command::new("tar").arg("-tzf").arg(packed()));
     assert!(listed.lines().any(|line| line == expand("bin-dir")), "{listed}");

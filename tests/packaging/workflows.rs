@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::{root, succeed, tool, yaml};
+use super::{cargo_toml, root, succeed, tool, yaml};
 
 const WORKFLOWS: [&str; 3] =
     [".github/workflows/docs.yml", ".github/workflows/release.yml", ".github/workflows/tests.yml"];
@@ -91,6 +91,35 @@ fn archives_are_built_for_every_system_that_the_installer_asks_for() {
 fn versions_of_tools_are_those_that_the_tests_use() {
     let release = yaml(".github/workflows/release.yml").remove(0);
     let install = fs::read_to_string(root().join("tests/packaging/install")).unwrap();
-    let version = release["env"]["CARGO_DEB"].as_str().unwrap();
-    assert!(install.contains(&format!("CARGO_DEB={version}\n")), "{version}");
+    for tool in ["CARGO_CYCLONEDX", "CARGO_DEB"] {
+        let version = release["env"][tool].as_str().unwrap();
+        assert!(install.contains(&format!("{tool}={version}\n")), "{tool} {version}");
+    }
+    // The image is built by its own script, with the same list of dependencies in the binary.
+    let build = fs::read_to_string(root().join("packaging/build-static")).unwrap();
+    let version = release["env"]["CARGO_AUDITABLE"].as_str().unwrap();
+    assert!(build.contains(&format!("cargo-auditable@{version}\n")), "{version}");
+    assert!(build.contains("cargo auditable build "), "{build}");
+}
+
+/// Runs a step of the release as if a tag was pushed to a repository.
+fn release_step(name: &str, repository: &str) -> bool {
+    let release = yaml(".github/workflows/release.yml").remove(0);
+    let steps = release["jobs"]["archives"]["steps"].as_array().unwrap();
+    let step = steps.iter().find(|step| step["name"] == name).expect("it is a step");
+    let mut bash = Command::new("bash");
+    bash.args(["-ec", step["run"].as_str().unwrap()]).current_dir(root());
+    bash.env("GITHUB_SERVER_URL", "https://github.com").env("GITHUB_REPOSITORY", repository);
+    let ran = bash.output().expect("bash is installed");
+    assert!(matches!(ran.status.code(), Some(0 | 1)), "{ran:?}");
+    ran.status.success()
+}
+
+#[test]
+fn a_release_elsewhere_than_cargo_binstall_looks_is_refused() {
+    let step = "The repository is where cargo binstall looks";
+    let repository = cargo_toml()["package"]["repository"].as_str().unwrap().to_owned();
+    let own = repository.strip_prefix("https://github.com/").expect("an account and a name");
+    assert!(release_step(step, own));
+    assert!(!release_step(step, "another/rushhour"));
 }

@@ -66,6 +66,8 @@ pub async fn drive(
     loop {
         for effect in session.take_effects() {
             if effect == SessionEffect::Finish {
+                // Whoever stops the session from now on learns that every run has ended.
+                stops.close();
                 // What workers did since the last sample: of a short session that is everything.
                 for worker in evaluator.worker_health() {
                     let kind = EventKind::WorkerHealth(worker);

@@ -222,6 +222,7 @@ impl View {
     }
 
     fn draw_last(&mut self, LiveEnd { note, report }: LiveEnd) {
+        self.count_missing();
         match report {
             Some(report) => self.page = Arc::new(self.page.next(report.title, report.parts)),
             None => self.draw(),

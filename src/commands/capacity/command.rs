@@ -17,7 +17,9 @@ use crate::reports::search_reports::{SUMMARY, trial_finding, write_and_print_rep
 use crate::session::cost::{self, CostCheck};
 use crate::session::folder::{self, LEVELS};
 use crate::session::live::{self, LiveArgs};
-use crate::session::new_session::{SessionOptions, forecast_within_cloud_limits, run_session};
+use crate::session::new_session::{
+    CompletedSession, SessionOptions, forecast_within_cloud_limits, run_session,
+};
 use crate::session::notify::{notify, notify_failure, summary_file};
 use rushhour_core::bill::BillForecast;
 use rushhour_core::profile::{LoadedProfile, Profile};
@@ -144,9 +146,12 @@ impl RunningSearch<'_> {
     fn run(&self, mut search: CapacitySearch, log: &mut SearchLog) -> Result<SearchEnd, CliError> {
         let interruption = Interruption::listen()?;
         let mut spent = SearchSpend::default();
+        let mut is_stopped = false;
         loop {
             let trial = match search.next() {
-                SearchStep::Try(_) if interruption.is_requested() => return Ok(SearchEnd::Stopped),
+                SearchStep::Try(_) if is_stopped || interruption.is_requested() => {
+                    return Ok(SearchEnd::Stopped);
+                }
                 SearchStep::Try(trial) => trial,
                 SearchStep::End(ending) => return Ok(ending),
             };
@@ -158,7 +163,10 @@ impl RunningSearch<'_> {
             info!(number, in_flight = trial.in_flight, "trying a level");
             self.print(&trial_line(number, &trial));
             let folder = match self.run_level(level) {
-                Ok(folder) => folder,
+                Ok((folder, stopped_late)) => {
+                    is_stopped = stopped_late;
+                    folder
+                }
                 Err(error) if number == 1 => {
                     folder::remove_unused_search(self.folder);
                     return Err(error);
@@ -183,8 +191,9 @@ impl RunningSearch<'_> {
         }
     }
 
-    /// Runs the session of one level, and returns its folder, relative to that of the search.
-    fn run_level(&self, level: Profile) -> Result<String, CliError> {
+    /// Runs the session of one level. Returns its folder, relative to that of the search, and whether somebody stopped it
+    /// when its runs had ended.
+    fn run_level(&self, level: Profile) -> Result<(String, bool), CliError> {
         let loaded = LoadedProfile { profile: level, settings: self.loaded.settings.clone() };
         let files = self.arguments.profile.files();
         let options = SessionOptions {
@@ -195,9 +204,9 @@ impl RunningSearch<'_> {
             criterion: Criterion::Interval,
             live: self.live,
         };
-        let folder = run_session(&loaded, &options)?.folder;
+        let CompletedSession { folder, stopped_late, .. } = run_session(&loaded, &options)?;
         let relative = folder.strip_prefix(self.folder).unwrap_or(&folder);
-        Ok(relative.to_string_lossy().into_owned())
+        Ok((relative.to_string_lossy().into_owned(), stopped_late))
     }
 
     fn print(&self, text: &str) {
