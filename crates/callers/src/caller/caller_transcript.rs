@@ -3,8 +3,9 @@
 //! LiveKit's agent framework sends a stream of its own for each state of a transcript, and says in its header which one is
 //! final. Models that hear by themselves write theirs late, when the answer has begun.
 
+use super::caller::Caller;
 use super::utterances::{MAX_ID, MAX_TEXT};
-use rushhour_core::event::TranscriptionErrors;
+use rushhour_core::event::{KeyWords, TranscriptionErrors, Turn};
 use rushhour_core::units::SessionTime;
 
 /// Transcripts that are kept, at most.
@@ -108,6 +109,32 @@ impl CallerTranscript {
             texts.extend(later.filter(|text| !is_backchannel(text)));
         }
         (!texts.is_empty()).then(|| texts.join(" "))
+    }
+}
+
+impl Caller {
+    /// What the agent's transcript of the caller since `began` got wrong of what a turn's clip says. Without a transcript
+    /// nothing is known.
+    pub(super) fn note_hearing(
+        &self,
+        turn: &mut Turn,
+        index: usize,
+        began: SessionTime,
+        backchannel_at: Option<SessionTime>,
+    ) {
+        let Some(prompt) = self.config.script.turn(index) else { return };
+        let backchannel = backchannel_at.zip(prompt.backchannel.as_ref());
+        let backchannel = backchannel.map(|(at, one)| (at, one.spoken.as_deref()));
+        let transcript = &self.utterances.caller_transcript;
+        let Some(heard) = transcript.of_turn(began, backchannel) else { return };
+        if let Some(spoken) = &prompt.spoken {
+            turn.heard = TranscriptionErrors::by_word(spoken, &heard);
+            turn.heard_characters = TranscriptionErrors::by_character(spoken, &heard);
+        }
+        if !prompt.key_words.is_empty() {
+            let key_words = prompt.key_words.iter().map(String::as_str);
+            turn.key_words = Some(KeyWords::of(key_words, &heard));
+        }
     }
 }
 

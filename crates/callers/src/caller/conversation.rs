@@ -12,7 +12,7 @@ use super::utterances::CHAT_TOPIC;
 use crate::engine::{NextTick, ParticipantHandle};
 use crate::participant::SendOutcome;
 use rushhour_core::evaluator::UpdateKind;
-use rushhour_core::event::{FailureClass, KeyWords, TranscriptionErrors, Turn, TurnEnding};
+use rushhour_core::event::{FailureClass, TurnEnding};
 use rushhour_core::units::{Micros, SessionTime};
 
 /// A track that has sent nothing for this long, not even silence, has stopped.
@@ -416,18 +416,6 @@ impl Caller {
         self.as_expected = Some(self.as_expected.unwrap_or(true) && is_as_expected);
     }
 
-    /// Until when the agent had the word in a turn that is over `now`, if the caller waited in vain for more of it.
-    fn awaited_until(&self, ending: TurnEnding, now: SessionTime) -> Option<SessionTime> {
-        if ending.is_answered() {
-            // An answer that is over leaves the caller with the next word, but not while the agent thinks or has a tool;
-            // the last tool of an agent that hangs up does so.
-            let thought = self.agents.states.thought_until(now);
-            let held_back = thought.max(self.tool_calls.held_back_until(now));
-            return held_back.filter(|_| !self.has_whole_answer);
-        }
-        Some(self.agents.departed.as_ref().map_or(now, |departed| departed.at))
-    }
-
     /// Reports a turn that is over `now`.
     pub(super) fn report_turn(
         &mut self,
@@ -462,30 +450,6 @@ impl Caller {
                 turn.last.or(turn.first).unwrap_or(turn.said),
                 UpdateKind::Turn(Box::new(turn)),
             );
-        }
-    }
-
-    /// What the agent's transcript of the caller since `began` got wrong of what a turn's clip says. Without a transcript
-    /// nothing is known.
-    fn note_hearing(
-        &self,
-        turn: &mut Turn,
-        index: usize,
-        began: SessionTime,
-        backchannel_at: Option<SessionTime>,
-    ) {
-        let Some(prompt) = self.config.script.turn(index) else { return };
-        let backchannel = backchannel_at.zip(prompt.backchannel.as_ref());
-        let backchannel = backchannel.map(|(at, one)| (at, one.spoken.as_deref()));
-        let transcript = &self.utterances.caller_transcript;
-        let Some(heard) = transcript.of_turn(began, backchannel) else { return };
-        if let Some(spoken) = &prompt.spoken {
-            turn.heard = TranscriptionErrors::by_word(spoken, &heard);
-            turn.heard_characters = TranscriptionErrors::by_character(spoken, &heard);
-        }
-        if !prompt.key_words.is_empty() {
-            let key_words = prompt.key_words.iter().map(String::as_str);
-            turn.key_words = Some(KeyWords::of(key_words, &heard));
         }
     }
 

@@ -81,6 +81,22 @@ impl Caller {
         self.turn_state.last_sign().max(packet.unwrap_or(SessionTime::START))
     }
 
+    /// Until when the agent had the word in a turn that is over `now`, if the caller waited in vain for more of it.
+    pub(super) fn awaited_until(
+        &self,
+        ending: TurnEnding,
+        now: SessionTime,
+    ) -> Option<SessionTime> {
+        if ending.is_answered() {
+            // An answer that is over leaves the caller with the next word, but not while the agent thinks or has a tool;
+            // the last tool of an agent that hangs up does so.
+            let thought = self.agents.states.thought_until(now);
+            let held_back = thought.max(self.tool_calls.held_back_until(now));
+            return held_back.filter(|_| !self.has_whole_answer);
+        }
+        Some(self.agents.departed.as_ref().map_or(now, |departed| departed.at))
+    }
+
     /// Whether the agent is in the middle of a sentence, as far as it says.
     pub(super) fn is_in_sentence(&self, now: SessionTime) -> bool {
         let signs = self.signs(now);

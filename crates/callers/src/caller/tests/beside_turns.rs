@@ -1,9 +1,10 @@
 //! What callers do beside their turns: rules, back-channels, callers that hang up early, and the noise around them.
 
 use crate::audio::Clip;
-use rushhour_core::event::{ConversationEnd, Outcome, TurnEnding};
+use crate::data::DataEvent;
+use rushhour_core::event::{ConversationEnd, Outcome, TranscriptionErrors, TurnEnding};
 use rushhour_core::profile::Abandonment;
-use rushhour_core::units::{Micros, Mode, Percent, PositiveDuration};
+use rushhour_core::units::{Identity, Micros, Mode, Percent, PositiveDuration};
 
 use super::super::prepared_script::{
     PreparedBackchannel, PreparedRule, PreparedScript, PreparedTurn, RuleAnswer,
@@ -318,6 +319,35 @@ fn no_pause_of_a_voice_is_a_stop_for_a_backchannel() {
         let told = (summary.backchannels, summary.false_interruptions);
         assert_eq!(told, (1, 0), "after {after} ms");
     }
+}
+
+#[test]
+fn a_backchannel_that_the_agent_transcribes_is_no_word_error() {
+    let (clip, after) = (tone(200), Micros::from_secs(1));
+    let spoken = |text: &str| Some(text.to_owned());
+    let backchannel = Some(PreparedBackchannel { clip, spoken: spoken("mm-hm"), after });
+    let turn = PreparedTurn { backchannel, spoken: spoken("Good evening."), ..speaks(&tone(800)) };
+    let mut scene = Scene::voice(vec![turn]);
+    let hears = |scene: &mut Scene, millis: u64, segment: &str, text: &str| {
+        scene.data(
+            millis,
+            DataEvent::SegmentTranscribed {
+                sender: Identity::new("agent-1"),
+                speaker: Identity::new("caller"),
+                track_sid: "TR_own".to_owned(),
+                segment: segment.to_owned(),
+                text: text.to_owned(),
+                is_final: true,
+            },
+        );
+    };
+    hears(&mut scene, 2_100, "SG_u1", "Good evening.");
+    scene.agent_speaks(2_400, &tone(4_000));
+    hears(&mut scene, 3_900, "SG_u2", "Mhm.");
+    scene.until(9_000);
+    let (turns, ..) = scene.end();
+    let right = TranscriptionErrors { hits: 2, ..TranscriptionErrors::default() };
+    assert_eq!(turns[0].heard, Some(right));
 }
 
 #[test]
