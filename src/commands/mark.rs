@@ -108,7 +108,7 @@ pub(super) fn ask_session(
             print::stderr("the search is between two levels; waiting for the next one");
         }
         is_between = true;
-        std::thread::sleep(NEXT_LEVEL_INTERVAL);
+        runtime.block_on(tokio::time::sleep(NEXT_LEVEL_INTERVAL));
     }
 }
 

@@ -134,7 +134,7 @@ impl Control {
     pub(crate) async fn stopped_late(&self) {
         let mut stopped = self.stopped_late.clone();
         if stopped.wait_for(|stopped| *stopped).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

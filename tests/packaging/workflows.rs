@@ -105,10 +105,10 @@ fn versions_of_tools_are_those_that_the_tests_use() {
 /// Runs a step of the release as if a tag was pushed to a repository.
 fn release_step(name: &str, repository: &str) -> bool {
     let release = yaml(".github/workflows/release.yml").remove(0);
-    let steps = release["jobs"]["archives"]["steps"].as_array().unwrap();
+    let steps = release["jobs"]["archives"]["steps"].as_array().expect("it has steps");
     let step = steps.iter().find(|step| step["name"] == name).expect("it is a step");
     let mut bash = Command::new("bash");
-    bash.args(["-ec", step["run"].as_str().unwrap()]).current_dir(root());
+    bash.args(["-ec", step["run"].as_str().expect("it runs a script")]).current_dir(root());
     bash.env("GITHUB_SERVER_URL", "https://github.com").env("GITHUB_REPOSITORY", repository);
     let ran = bash.output().expect("bash is installed");
     assert!(matches!(ran.status.code(), Some(0 | 1)), "{ran:?}");

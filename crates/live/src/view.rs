@@ -204,6 +204,7 @@ impl View {
         if let Some(pusher) = &mut self.pusher {
             pusher.push_last_of_session(&self.fold, forecast);
         }
+        self.judging = None;
         self.fold = (self.new_fold)();
         self.drift = DrawnDrift::default();
         self.session = Some(session);

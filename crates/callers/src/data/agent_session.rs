@@ -214,8 +214,7 @@ mod tests {
             decode_turn_metrics(&encode_turn_metrics("item-1", "Hello.", &latencies)),
             Some(latencies)
         );
-        use MeasuredItem::{Answer, Heard, InterruptedAnswer};
-        for of in [Heard, Answer, InterruptedAnswer] {
+        for of in [MeasuredItem::Heard, MeasuredItem::Answer, MeasuredItem::InterruptedAnswer] {
             let bytes = encode_item_metrics("item-1", "Hello.", &latencies, of);
             assert_eq!(decode_item_metrics(&bytes), Some(ItemMetrics { parts: latencies, of }));
         }

@@ -361,16 +361,17 @@ mod tests {
         let ends: Vec<&str> = text
             .lines()
             .map(|line| {
-                let (at, _) = line.rmatch_indices(',').nth(3).unwrap();
+                let (at, _) = line.rmatch_indices(',').nth(5).unwrap();
                 &line[at + 1..]
             })
             .collect();
         let expected = [
-            "interruptions,interruptions_ignored,backchannels,backchannels_stopped_for",
-            "1,1,2,1",
-            "1,0,2,0",
-            "1,0,2,0",
-            "1,0,2,0",
+            "interruptions,interruptions_ignored,backchannels,backchannels_stopped_for,\
+             received.loss,received.jitter_us",
+            "1,1,2,1,,",
+            "1,0,2,0,,",
+            "1,0,2,0,,",
+            "1,0,2,0,,",
         ];
         assert_eq!(ends, expected);
     }
