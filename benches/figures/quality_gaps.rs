@@ -29,6 +29,9 @@ pub(super) const CUTS: Breakage = Breakage {
     bounds: (10.0, 2.0),
 };
 
+/// Two that are less than 200 ms apart are found as one.
+pub(super) const LONG_CUTS: Breakage = Breakage { bounds: (25.0, 2.0), ..CUTS };
+
 pub(super) const CUTS_IN_A_VOICE: Breakage = Breakage { bounds: (50.0, 5.0), ..CUTS };
 
 pub(super) const STALLS: Breakage = Breakage {
