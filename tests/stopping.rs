@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixListener;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::support::{HostileServer, TestDir, wait_for_events};
+use crate::support::{HostileServer, TestDir, wait_for_events, wait_until};
 
 /// The settings of a worker whose one job never ends once it was asked a first time.
 pub(crate) fn health_that_never_settles() -> String {
@@ -56,7 +56,14 @@ fn a_stop_between_two_levels_of_a_search_waits_for_the_next_one() {
     let next = search.join("levels/2");
     fs::create_dir(&next).expect("a folder");
     let listener = UnixListener::bind(next.join("control.sock")).expect("a socket");
-    let (mut stream, _) = listener.accept().expect("the next level is asked");
+    listener.set_nonblocking(true).expect("it is a socket");
+    let mut accepted = None;
+    wait_until("the next level is asked", || {
+        accepted = listener.accept().ok();
+        accepted.is_some()
+    });
+    let (mut stream, _) = accepted.expect("it was waited for");
+    stream.set_nonblocking(false).expect("it is a socket");
     let mut asked = String::new();
     BufReader::new(&stream).read_line(&mut asked).expect("a line");
     assert_eq!(asked.trim(), "{\"stop\":{\"now\":false}}");

@@ -108,7 +108,8 @@ pub(super) fn ask_session(
             print::stderr("the search is between two levels; waiting for the next one");
         }
         is_between = true;
-        runtime.block_on(tokio::time::sleep(NEXT_LEVEL_INTERVAL));
+        // Made within the runtime, which has the timer.
+        runtime.block_on(async { tokio::time::sleep(NEXT_LEVEL_INTERVAL).await });
     }
 }
 
