@@ -113,7 +113,7 @@ fn a_python_agent_that_starves_of_processor_time_breaks_up() {
     let stage = |name: &str, at_once: u32, lasts: u32| {
         format!("[[stage]]\nname = \"{name}\"\nhold = {at_once}\nlasts = \"{lasts}s\"\n")
     };
-    let stages = [stage("few", 2, 40), stage("some", 8, 40), stage("many", 28, 60)].concat();
+    let stages = [stage("few", 2, 40), stage("some", 5, 40), stage("many", 9, 60)].concat();
     let text = format!(
         r#"
 name = "starved"
