@@ -223,9 +223,11 @@ impl View {
     }
 
     fn draw_last(&mut self, LiveEnd { note, report }: LiveEnd) {
-        self.count_missing();
         match report {
-            Some(report) => self.page = Arc::new(self.page.next(report.title, report.parts)),
+            Some(report) => {
+                self.count_missing();
+                self.page = Arc::new(self.page.next(report.title, report.parts));
+            }
             None => self.draw(),
         }
         self.page = Arc::new(DrawnPage { over: Some(note), ..(*self.page).clone() });

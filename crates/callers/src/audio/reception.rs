@@ -1,5 +1,6 @@
 //! What the network did to received audio: loss, delay and jitter, from the packets alone.
 
+use super::voice_activity::MAX_TRACKS;
 use crate::participant::AudioPacket;
 use rushhour_core::event::ReceivedAudio;
 use rushhour_core::units::{Micros, SessionTime};
@@ -8,8 +9,6 @@ use rushhour_core::units::{Micros, SessionTime};
 const RTP_HZ: f64 = 48_000.0;
 /// A sequence number further away than this begins a new stream (RFC 3550, appendix A.1).
 const MAX_DROPOUT: u16 = 3_000;
-/// Tracks of a voice that are followed at once.
-const MAX_TRACKS: usize = 4;
 
 /// Statistics of one stream of audio packets.
 ///

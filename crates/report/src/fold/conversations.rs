@@ -19,6 +19,9 @@ pub struct InterruptionCounts {
 }
 
 impl InterruptionCounts {
+    /// The caller never cut in.
+    pub(super) const NONE: Self = Self { yielded: 0, ignored: 0, backchannels: 0, stopped_for: 0 };
+
     /// What a conversation's end tells; its turns tell to which interruptions the agent yielded.
     pub(super) fn at_end(summary: &ConversationSummary) -> Self {
         Self {

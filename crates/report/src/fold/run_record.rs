@@ -178,12 +178,7 @@ impl RunRecord {
             turns: Vec::new(),
             reconnects: Vec::new(),
             connections: ConnectionsOfRun::NONE,
-            interruptions: InterruptionCounts {
-                yielded: 0,
-                ignored: 0,
-                backchannels: 0,
-                stopped_for: 0,
-            },
+            interruptions: InterruptionCounts::NONE,
             frames: None,
             model_usage: None,
             ending: None,

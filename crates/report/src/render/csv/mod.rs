@@ -1,5 +1,6 @@
 //! CSV files. Durations are in microseconds, moments in microseconds since the session's start.
 
+mod cells;
 mod histogram;
 mod pairs;
 mod percentiles;

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use super::cells::{SPEECH_COLUMNS, count, duration, ratio, speech_cells};
 use crate::fold::{
     EndedRuns, HeardOfRun, QualityOfRun, RunRecord, StageNames, SubmissionTimes, TimeSpan,
 };
@@ -96,7 +97,7 @@ const HEADER: [&str; 81] = [
 ];
 
 /// The last columns, from `speech_us` on.
-const QUALITY_COLUMNS: usize = 16;
+const QUALITY_COLUMNS: usize = SPEECH_COLUMNS + 9;
 
 /// Writes runs, one by one.
 pub struct RunsCsv<W: Write> {
@@ -269,20 +270,13 @@ impl<W: Write> RunsCsv<W> {
 }
 
 /// How the agent sounded, took turns, and was interrupted; empty where nothing is known of it.
-fn quality_cells(record: &RunRecord) -> [String; QUALITY_COLUMNS] {
+fn quality_cells(record: &RunRecord) -> impl Iterator<Item = String> {
     let quality = QualityOfRun::of(record);
     let sound = Some(quality.sound).filter(|sound| sound.speech > Micros::ZERO);
     let turns_taken = Some(quality).filter(|quality| quality.turns > 0);
     let cut_in = (!record.turns.is_empty()).then_some(quality.interruptions);
     let received = record.connections.received;
-    [
-        duration(sound.map(|sound| sound.speech)),
-        count(sound.map(|sound| sound.gaps())),
-        count(sound.map(|sound| sound.starved.into())),
-        count(sound.map(|sound| sound.late.into())),
-        count(sound.map(|sound| sound.lost.into())),
-        duration(sound.map(|sound| sound.unheard())),
-        duration(sound.map(|sound| sound.longest_gap)),
+    let others: [String; QUALITY_COLUMNS - SPEECH_COLUMNS] = [
         duration(quality.dead_air),
         duration(turns_taken.map(|quality| quality.overlap)),
         count(turns_taken.map(|quality| quality.talked_over)),
@@ -292,7 +286,8 @@ fn quality_cells(record: &RunRecord) -> [String; QUALITY_COLUMNS] {
         count(cut_in.map(|counts| counts.stopped_for)),
         ratio(received.and_then(|received| received.loss())),
         duration(received.map(|received| received.jitter)),
-    ]
+    ];
+    speech_cells(sound).into_iter().chain(others)
 }
 
 fn outcome_cells(record: &RunRecord) -> (&str, &str, &str, &str) {
@@ -321,19 +316,6 @@ const fn mapping_word(submission: Option<&SubmissionTimes>) -> &'static str {
         Some(SubmissionTimes { mapping: RunMapping::Assumed, .. }) => "assumed",
         None => "",
     }
-}
-
-fn duration(micros: Option<Micros>) -> String {
-    micros.map_or(String::new(), |micros| micros.0.to_string())
-}
-
-fn count(count: Option<u64>) -> String {
-    count.map_or(String::new(), |count| count.to_string())
-}
-
-/// A share with six decimals.
-fn ratio(ratio: Option<f64>) -> String {
-    ratio.map_or(String::new(), |ratio| format!("{ratio:.6}"))
 }
 
 fn moment(time: Option<SessionTime>) -> String {

@@ -2,10 +2,11 @@
 
 use std::io::Write;
 
+use super::cells::{SPEECH_COLUMNS, count, duration, ratio, speech_cells};
 use crate::fold::{RunRecord, StageNames};
 use crate::render::csv::write_record;
 use rushhour_core::event::{SessionHeader, Turn};
-use rushhour_core::units::{Micros, SessionTime};
+use rushhour_core::units::SessionTime;
 
 /// `first_us` and `last_us` count from `said_us`, which counts from the session's start.
 const HEADER: [&str; 33] = [
@@ -79,53 +80,43 @@ impl<W: Write> TurnsCsv<W> {
             self.names.stages.get(record.stage as usize).map_or(("", false), |(n, m)| (n, *m));
         let scenario = self.names.scenarios.get(record.scenario as usize);
         let scenario = scenario.map_or("", String::as_str);
-        let micros =
-            |length: Option<Micros>| length.map_or(String::new(), |length| length.0.to_string());
-        let count = |count: Option<u64>| count.map_or(String::new(), |count| count.to_string());
-        // A share with six decimals.
-        let ratio = |ratio: Option<f64>| ratio.map_or(String::new(), |ratio| format!("{ratio:.6}"));
         for turn in &record.turns {
-            let since_said = |at: Option<SessionTime>| micros(at.map(|at| at.since(turn.said)));
+            let since_said = |at: Option<SessionTime>| duration(at.map(|at| at.since(turn.said)));
             let parts = turn.parts;
             let (sound, taking) = (turn.sound, turn.taking);
-            write_record(
-                &mut self.csv,
-                [
-                    record.run.to_string().as_str(),
-                    stage,
-                    if measured { "true" } else { "false" },
-                    scenario,
-                    record.mode.name(),
-                    self.method,
-                    record.room.as_ref().map_or("", |room| room.as_str()),
-                    &turn.number.to_string(),
-                    ending_name(turn),
-                    &turn.said.0.to_string(),
-                    &since_said(turn.first),
-                    &since_said(turn.last),
-                    &micros(turn.yielded),
-                    &micros(parts.transcription),
-                    &micros(parts.end_of_turn),
-                    &micros(parts.llm_first_token),
-                    &micros(parts.tts_first_byte),
-                    &micros(parts.end_to_end),
-                    &count(turn.heard.map(|heard| heard.said())),
-                    &ratio(turn.heard.and_then(|heard| heard.rate())),
-                    &ratio(turn.heard_characters.and_then(|heard| heard.rate())),
-                    &count(turn.key_words.map(|key_words| u64::from(key_words.of))),
-                    &count(turn.key_words.map(|key_words| u64::from(key_words.heard()))),
-                    &micros(sound.map(|sound| sound.speech)),
-                    &count(sound.map(|sound| sound.gaps())),
-                    &count(sound.map(|sound| sound.starved.into())),
-                    &count(sound.map(|sound| sound.late.into())),
-                    &count(sound.map(|sound| sound.lost.into())),
-                    &micros(sound.map(|sound| sound.unheard())),
-                    &micros(sound.map(|sound| sound.longest_gap)),
-                    &micros(taking.map(|taking| taking.dead_air)),
-                    &micros(taking.map(|taking| taking.overlap)),
-                    taking.map_or("", |taking| if taking.talked_over { "true" } else { "false" }),
-                ],
-            )?;
+            let before: [String; HEADER.len() - SPEECH_COLUMNS - 3] = [
+                record.run.to_string(),
+                stage.to_owned(),
+                measured.to_string(),
+                scenario.to_owned(),
+                record.mode.name().to_owned(),
+                self.method.to_owned(),
+                record.room.as_ref().map_or("", |room| room.as_str()).to_owned(),
+                turn.number.to_string(),
+                ending_name(turn).to_owned(),
+                turn.said.0.to_string(),
+                since_said(turn.first),
+                since_said(turn.last),
+                duration(turn.yielded),
+                duration(parts.transcription),
+                duration(parts.end_of_turn),
+                duration(parts.llm_first_token),
+                duration(parts.tts_first_byte),
+                duration(parts.end_to_end),
+                count(turn.heard.map(|heard| heard.said())),
+                ratio(turn.heard.and_then(|heard| heard.rate())),
+                ratio(turn.heard_characters.and_then(|heard| heard.rate())),
+                count(turn.key_words.map(|key_words| u64::from(key_words.of))),
+                count(turn.key_words.map(|key_words| u64::from(key_words.heard()))),
+            ];
+            let talked_over = taking.map(|taking| taking.talked_over.to_string());
+            let after = [
+                duration(taking.map(|taking| taking.dead_air)),
+                duration(taking.map(|taking| taking.overlap)),
+                talked_over.unwrap_or_default(),
+            ];
+            let line = before.into_iter().chain(speech_cells(sound)).chain(after);
+            write_record(&mut self.csv, line)?;
         }
         Ok(())
     }
