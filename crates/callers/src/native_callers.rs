@@ -10,7 +10,7 @@ use tokio::sync::{Mutex as AsyncMutex, Notify};
 use super::caller::{Caller, CallerConfig, PreparedScript};
 use super::engine::{Engine, EngineClock, JoinRequest, NetworkAccess, ParticipantControl};
 use super::network::EmulatedNetwork;
-use super::participant::{JoinConfig, ReconnectBounds, ReconnectPolicy};
+use super::participant::{JoinConfig, ReconnectBounds, ReconnectPolicy, prepare_certificate};
 use super::recording_store::RecordingStore;
 use rushhour_core::BoxFuture;
 use rushhour_core::evaluator::{
@@ -74,6 +74,9 @@ impl NativeCallers {
         seed: u64,
         scripts: HashMap<(ScenarioId, Mode), Arc<PreparedScript>>,
     ) -> Self {
+        // Here, before the session's clock is read: the cryptography library seeds itself for some 30 ms, by which the first
+        // run would start late.
+        prepare_certificate();
         let (update_sender, updates) = unbounded_channel();
         Self {
             engine: OnceLock::new(),
