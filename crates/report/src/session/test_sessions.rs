@@ -288,6 +288,18 @@ impl SessionBuilder {
     }
 
     /// The events so far.
+    /// Changes what callers say at the end of their conversations.
+    pub(crate) fn tell_of_conversations(
+        &mut self,
+        change: impl Fn(ConversationSummary) -> ConversationSummary,
+    ) {
+        for event in &mut self.events {
+            if let EventKind::Conversation { summary, .. } = &mut event.kind {
+                *summary = change(*summary);
+            }
+        }
+    }
+
     pub(crate) fn events(&self) -> &[Event] {
         &self.events
     }
