@@ -73,7 +73,7 @@ impl AgentTexts {
             DataEvent::TextChunk { stream_id, text } if !text.trim().is_empty() => {
                 let stream = self.streams.iter().find(|stream| stream.id == *stream_id)?;
                 let (author, is_transcription) = (stream.author.clone(), stream.is_transcription);
-                self.wrote(author, is_transcription, at)
+                Some(self.wrote(author, is_transcription, at))
             }
             DataEvent::TextStreamClosed { stream_id, .. }
             | DataEvent::TextIncomplete { stream_id } => {
@@ -81,25 +81,20 @@ impl AgentTexts {
                 None
             }
             DataEvent::TextReceived { sender, text } if !text.trim().is_empty() => {
-                self.wrote(sender.clone(), false, at)
+                Some(self.wrote(sender.clone(), false, at))
             }
             DataEvent::SegmentTranscribed { sender, speaker, track_sid, text, .. }
                 if !text.trim().is_empty()
                     && self.own_identity.as_ref() != Some(speaker)
                     && !self.own_tracks.contains(track_sid) =>
             {
-                self.wrote(sender.clone(), true, at)
+                Some(self.wrote(sender.clone(), true, at))
             }
             _ => None,
         }
     }
 
-    fn wrote(
-        &mut self,
-        identity: Identity,
-        is_transcription: bool,
-        at: SessionTime,
-    ) -> Option<Identity> {
+    fn wrote(&mut self, identity: Identity, is_transcription: bool, at: SessionTime) -> Identity {
         let answers = self.turn_at.is_some_and(|turn_at| at > turn_at);
         let known = self.authors.iter_mut().find(|author| author.identity == identity);
         if let Some(author) = known {
@@ -113,7 +108,7 @@ impl AgentTexts {
                 has_transcribed: is_transcription,
             });
         }
-        Some(identity)
+        identity
     }
 
     /// When an agent wrote first.

@@ -288,7 +288,7 @@ impl SessionBuilder {
     }
 
     /// The events so far.
-    /// Changes what callers say at the end of their conversations.
+    /// Changes what callers said at the end of their conversations.
     pub(crate) fn tell_of_conversations(
         &mut self,
         change: impl Fn(ConversationSummary) -> ConversationSummary,
@@ -297,6 +297,10 @@ impl SessionBuilder {
             if let EventKind::Conversation { summary, .. } = &mut event.kind {
                 *summary = change(*summary);
             }
+        }
+        self.fold = Fold::default();
+        for event in &self.events {
+            self.fold.add(event).expect("the events are those of a session");
         }
     }
 
