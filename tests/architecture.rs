@@ -60,6 +60,7 @@ const PURE: &[&str] = &[
     "crates/agent/src/worker/protocol",
     "crates/agent/src/session/",
     "src/commands/sweep/decision.rs",
+    "src/commands/doctor/agent_texts.rs",
     "src/commands/doctor/finding.rs",
     "src/commands/doctor/rules.rs",
     "src/commands/doctor/traits.rs",

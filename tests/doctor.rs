@@ -1,6 +1,8 @@
 //! `rushhour doctor`: every problem is named, the other checks are made all the same, and no room is left.
 
 use std::collections::BTreeMap;
+#[cfg(feature = "native")]
+use std::{fs, path::Path};
 
 use rushhour_sandbox::{KeyScope, Sandbox, SandboxConfig, WorkerPool};
 use serde_json::Value;
@@ -8,6 +10,9 @@ use serde_json::Value;
 #[cfg(feature = "native")]
 use crate::support::Framework;
 use crate::support::{LiveKitServer, TestDir, wait_until};
+
+#[cfg(feature = "native")]
+const CLIP: &str = "profiles/scripts/clips/name-is-smith.opus";
 
 const PROFILE: &str = r#"
 name = "examined"
@@ -264,6 +269,9 @@ fn what_an_agent_does_in_the_room_is_said_with_the_lines_to_paste() {
     let _agents = server.framework_agents(dir.path(), framework, "plain");
     let silent = "[[turn]]\nsay = \"Hello.\"\nplay = \"hello.opus\"\n";
     let greeted = format!("[greeting]\n{silent}");
+    let expecting = format!("{silent}expect = \"smith\"\n");
+    let clip = Path::new(env!("CARGO_MANIFEST_DIR")).join(CLIP);
+    fs::copy(clip, dir.path().join("hello.opus")).expect("the clip is there");
     for (mode, metadata, script, state, says, advice) in [
         (
             "voice",
@@ -303,8 +311,26 @@ fn what_an_agent_does_in_the_room_is_said_with_the_lines_to_paste() {
             "{ behaviour = \"plain\" }",
             &greeted,
             "warning",
-            &["does not greet a chat caller within 8.00s and tells its state", "agent_mute"],
+            &[
+                "does not greet a chat caller within 8.00s, tells its state",
+                "answers the script's first turn after",
+                "reports its own latencies",
+                "agent_mute",
+            ],
             "remove [greeting]",
+        ),
+        (
+            "voice",
+            "{ behaviour = \"no-transcripts\" }",
+            &expecting,
+            "warning",
+            &[
+                "does not greet a voice caller within 8.00s",
+                "answers the script's first turn after",
+                "is not transcribed",
+                "its words cannot be compared",
+            ],
+            "take `expect` and [[rule]] out of the script",
         ),
     ] {
         dir.write("script.toml", script);

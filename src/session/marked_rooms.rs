@@ -14,8 +14,8 @@ use rushhour_core::units::{
     AgentName, DispatchId, EvaluatorRunId, Identity, RoomName, RunIndex, SessionId,
 };
 use rushhour_livekit::{
-    ControlPlane, CreateDispatchRequest, CreateRoomRequest, LiveKitClient, LiveKitError,
-    LiveKitErrorKind, RoomInfo, RoomParticipants, parse_room_owner,
+    ControlPlane, CreateDispatchRequest, CreateRoomRequest, DispatchedJob, LiveKitClient,
+    LiveKitError, LiveKitErrorKind, RoomInfo, RoomParticipants, parse_room_owner,
 };
 
 /// A client that deletes no room but those of one session.
@@ -64,12 +64,12 @@ impl ControlPlane for MarkedRooms {
         self.livekit.list_participants(room, caller)
     }
 
-    fn is_dispatch_assigned(
+    fn dispatched_job(
         &self,
         room: RoomName,
         agent: AgentName,
-    ) -> BoxFuture<'_, Result<bool, LiveKitError>> {
-        self.livekit.is_dispatch_assigned(room, agent)
+    ) -> BoxFuture<'_, Result<Option<DispatchedJob>, LiveKitError>> {
+        self.livekit.dispatched_job(room, agent)
     }
 
     fn delete_room(&self, room: RoomName) -> BoxFuture<'_, Result<(), LiveKitError>> {
@@ -154,6 +154,10 @@ impl Evaluator for MarkedCalls {
             );
         }
         self.evaluator.end_call(run)
+    }
+
+    fn agent_is_hidden(&self, run: EvaluatorRunId) -> BoxFuture<'_, ()> {
+        self.evaluator.agent_is_hidden(run)
     }
 
     fn next_update(&self) -> BoxFuture<'_, CallerUpdate> {

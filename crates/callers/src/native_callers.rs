@@ -1,6 +1,7 @@
 //! Our own callers as an evaluator: has the conversations that the driver submits, and reports what happens in them.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -42,23 +43,30 @@ pub struct NativeCallers {
     last_health: Mutex<CallersHealth>,
 }
 
+/// What a caller can be told from outside.
+#[derive(Clone)]
+struct ActiveCaller {
+    control: ParticipantControl,
+    agent_is_hidden: Arc<AtomicBool>,
+}
+
 /// The callers whose conversations are not over.
 #[derive(Default)]
 struct ActiveCallers {
-    controls: Mutex<HashMap<RunIndex, ParticipantControl>>,
+    callers: Mutex<HashMap<RunIndex, ActiveCaller>>,
     /// Notified whenever a caller has left.
     left: Notify,
 }
 
 impl ActiveCallers {
-    fn with<R>(&self, act: impl FnOnce(&mut HashMap<RunIndex, ParticipantControl>) -> R) -> R {
-        act(&mut self.controls.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<R>(&self, act: impl FnOnce(&mut HashMap<RunIndex, ActiveCaller>) -> R) -> R {
+        act(&mut self.callers.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn until_left(&self, run: RunIndex) {
         loop {
             let left = self.left.notified();
-            if !self.with(|controls| controls.contains_key(&run)) {
+            if !self.with(|callers| callers.contains_key(&run)) {
                 return;
             }
             left.await;
@@ -128,6 +136,7 @@ impl NativeCallers {
         let rpc_answers = self.settings.rpc.iter().map(answer).collect();
         let abandons = script.abandons(self.seed, run);
         let updates = self.update_sender.clone();
+        let agent_is_hidden = Arc::new(AtomicBool::new(false));
         let caller = Caller::new(CallerConfig {
             run,
             mode,
@@ -135,6 +144,7 @@ impl NativeCallers {
             settings: self.settings.clone(),
             rpc_answers,
             abandons,
+            agent_is_hidden: agent_is_hidden.clone(),
             on_update: Box::new(move |update| {
                 // The receiver is gone only when the session is over.
                 let _ = updates.send(update);
@@ -155,7 +165,7 @@ impl NativeCallers {
         let network = conditions.map(|one| EmulatedNetwork::new(one, self.seed, run));
         let handler = Box::new(caller);
         let control = engine.join(JoinRequest { url, token, config, network, handler });
-        self.active.with(|controls| controls.insert(run, control));
+        self.active.with(|callers| callers.insert(run, ActiveCaller { control, agent_is_hidden }));
         Ok(EvaluatorRunId::of_native(run))
     }
 }
@@ -196,13 +206,22 @@ impl Evaluator for NativeCallers {
     fn end_call(&self, run: EvaluatorRunId) -> BoxFuture<'_, Result<(), PollError>> {
         Box::pin(async move {
             let Some(run) = run.native_run() else { return Ok(()) };
-            if let Some(control) = self.active.with(|controls| controls.get(&run).cloned()) {
-                control.stop();
+            if let Some(caller) = self.active.with(|callers| callers.get(&run).cloned()) {
+                caller.control.stop();
             }
             let _ = tokio::time::timeout(LEAVE_TIMEOUT, self.active.until_left(run)).await;
-            self.active.with(|controls| controls.remove(&run));
+            self.active.with(|callers| callers.remove(&run));
             Ok(())
         })
+    }
+
+    fn agent_is_hidden(&self, run: EvaluatorRunId) -> BoxFuture<'_, ()> {
+        if let Some(run) = run.native_run()
+            && let Some(caller) = self.active.with(|callers| callers.get(&run).cloned())
+        {
+            caller.agent_is_hidden.store(true, Relaxed);
+        }
+        Box::pin(std::future::ready(()))
     }
 
     fn next_update(&self) -> BoxFuture<'_, CallerUpdate> {
@@ -210,7 +229,7 @@ impl Evaluator for NativeCallers {
             let update = self.updates.lock().await.recv().await;
             let update = update.expect("`update_sender` keeps the channel open");
             if matches!(update.kind, UpdateKind::Ended { .. }) {
-                self.active.with(|controls| controls.remove(&update.run));
+                self.active.with(|callers| callers.remove(&update.run));
                 self.active.left.notify_waiters();
             }
             update

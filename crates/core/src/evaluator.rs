@@ -97,7 +97,7 @@ pub enum UpdateKind {
     },
     /// The agent is listening.
     AgentReady,
-    /// An agent was heard or read that is not announced: it is hidden.
+    /// An agent is there that is not announced: it is hidden.
     HiddenAgent,
     /// The agent was heard or read for the first time, before the caller's first turn.
     Greeted,
@@ -305,6 +305,11 @@ pub trait Evaluator: Send + Sync + 'static {
 
     /// Ends a run's conversation, if the evaluator supports it.
     fn end_call(&self, run: EvaluatorRunId) -> BoxFuture<'_, Result<(), PollError>>;
+
+    /// The server lists the run's agent, and announces it to nobody: the caller is not to wait for a sign of it.
+    fn agent_is_hidden(&self, _run: EvaluatorRunId) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 
     /// The next update of an evaluator that [pushes](UpdateMode::Push). Cancel safe.
     fn next_update(&self) -> BoxFuture<'_, CallerUpdate> {

@@ -5,7 +5,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::clock::SessionClock;
 use super::services::Services;
 use super::session_effect::SessionEffect;
-use super::session_input::{PolledAgent, RequestTiming, RoomPoll, SessionInput};
+use super::session_input::{DispatchCheck, PolledAgent, RequestTiming, RoomPoll, SessionInput};
 use rushhour_core::evaluator::{
     CallerUpdate, ConversationRequest, PollError, PollErrorKind, SubmitError, SubmitErrorKind,
     UpdateKind,
@@ -60,6 +60,12 @@ impl Executor {
             SessionEffect::Dispatch(planned) => self.dispatch(planned),
             SessionEffect::PollRoom(run) => self.poll_room(run),
             SessionEffect::CheckDispatch(run) => self.check_dispatch(run),
+            SessionEffect::TellHiddenAgent(evaluator_run) => {
+                let this = self.clone();
+                tokio::spawn(async move {
+                    this.services.evaluator.agent_is_hidden(evaluator_run).await;
+                });
+            }
             SessionEffect::HearCaller { run, evaluator_run } => {
                 self.hear_caller(run, &evaluator_run);
             }
@@ -209,14 +215,30 @@ impl Executor {
         let fallback = SessionInput::DispatchChecked { run, result: Err(panicked()) };
         let guard = self.reply_guard(fallback);
         tokio::spawn(async move {
-            let room = this.services.naming.room_name(run);
-            let result = match this.services.settings.dispatch.agent().cloned() {
-                Some(agent) => this.services.control.is_dispatch_assigned(room, agent).await,
-                // Automatic dispatch has no agent name to ask for.
-                None => Ok(true),
-            };
+            let result = this.dispatch_check(run).await;
             guard.reply(SessionInput::DispatchChecked { run, result });
         });
+    }
+
+    async fn dispatch_check(&self, run: RunIndex) -> Result<DispatchCheck, LiveKitError> {
+        let Services { naming, settings, control, .. } = &self.services;
+        let (room, caller) = (naming.room_name(run), naming.caller_identity(run));
+        // Automatic dispatch has no agent name to ask for.
+        let agent = settings.dispatch.agent().cloned();
+        let is_named = agent.is_some();
+        let job = match agent {
+            Some(agent) => control.dispatched_job(room.clone(), agent).await?,
+            None => None,
+        };
+        if is_named && job.is_none() {
+            return Ok(DispatchCheck::default());
+        }
+        // It says more about an agent that was not seen. Where it fails, the job is known all the same.
+        let present = control.list_participants(room, caller).await.ok();
+        let agent = present.as_ref().and_then(|present| present.agent.as_ref());
+        let joined_at_ms = agent.and_then(|agent| agent.joined_at_ms);
+        let joined = joined_at_ms.and_then(|ms| self.clock.from_wall_ms(ms));
+        Ok(DispatchCheck { job, present, joined })
     }
 
     /// Answered at once, so that the updates from before are taken in before the answer is.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::room_naming::RoomNaming;
 use super::session::Session;
 use super::session_effect::SessionEffect;
-use super::session_input::{RequestTiming, SessionInput};
+use super::session_input::{DispatchCheck, RequestTiming, SessionInput};
 use super::settings::DriverSettings;
 use super::simulation::{outcomes, rooms_not_deleted};
 use rushhour_core::evaluator::{
@@ -137,6 +137,7 @@ impl PushWorld {
             SessionEffect::Record(event) => self.events.push(event),
             SessionEffect::Finish
             | SessionEffect::PollRoom(_)
+            | SessionEffect::TellHiddenAgent(_)
             | SessionEffect::PollStatus { .. } => {}
             SessionEffect::CreateRoom(planned) => {
                 let run = planned.index;
@@ -153,8 +154,12 @@ impl PushWorld {
                 self.creating.insert((at, number), run);
             }
             SessionEffect::CheckDispatch(run) => {
-                let good = self.happens(0.5);
-                let result = self.result(good);
+                let check = if self.happens(0.3) {
+                    DispatchCheck::with_agent(true, None)
+                } else {
+                    DispatchCheck::of_job(self.happens(0.5))
+                };
+                let result = self.result(check);
                 self.input(at, SessionInput::DispatchChecked { run, result });
             }
             SessionEffect::HearCaller { run, .. } => {

@@ -16,7 +16,7 @@ pub enum SessionEffect {
     /// Poll a run's room for the agent and the caller; answered by
     /// [`RoomPolled`](crate::SessionInput::RoomPolled).
     PollRoom(RunIndex),
-    /// Ask whether a worker accepted the job; answered by
+    /// Ask what became of the agent's job; answered by
     /// [`DispatchChecked`](crate::SessionInput::DispatchChecked).
     CheckDispatch(RunIndex),
     /// Ask until when all that a run's caller saw was heard; answered by
@@ -27,6 +27,8 @@ pub enum SessionEffect {
         /// Its id at the evaluator.
         evaluator_run: EvaluatorRunId,
     },
+    /// Tell a run's caller that its agent is there, and announced to nobody; not answered.
+    TellHiddenAgent(EvaluatorRunId),
     /// Submit runs, once all events recorded so far are durable; answered by
     /// [`Submitted`](crate::SessionInput::Submitted) or [`NotDurable`](crate::SessionInput::NotDurable).
     Submit {

@@ -5,7 +5,7 @@ use rushhour_core::evaluator::{
 };
 use rushhour_core::event::{CallersHealth, EventSinkError, WorkerHealth};
 use rushhour_core::units::{DispatchId, Micros, RunIndex, SessionTime};
-use rushhour_livekit::{AgentParticipant, LiveKitError};
+use rushhour_livekit::{AgentParticipant, DispatchedJob, LiveKitError, RoomParticipants};
 
 /// When a request was sent and when its response arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,43 @@ pub struct RoomPoll {
     pub agent: Option<PolledAgent>,
     /// Whether the run's caller was there.
     pub caller_present: bool,
+}
+
+/// What the server lists where an agent was not seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DispatchCheck {
+    /// The agent's job, if a worker accepted one; `None` too where the agent has no name to ask for.
+    pub job: Option<DispatchedJob>,
+    /// Who is in the room, where that could be asked.
+    pub present: Option<RoomParticipants>,
+    /// Where an agent is: the server's time of its join, on the session's clock.
+    pub joined: Option<SessionTime>,
+}
+
+#[cfg(test)]
+impl DispatchCheck {
+    /// A job that runs and whose agent is not in the room, or no job.
+    pub(crate) fn of_job(is_assigned: bool) -> Self {
+        let job = is_assigned.then(|| DispatchedJob {
+            status: rushhour_livekit::JobStatus::Running,
+            error: rushhour_core::units::ForeignText::default(),
+            identity: Some(rushhour_core::units::Identity::new("agent-AJ_1")),
+        });
+        let present = is_assigned.then(RoomParticipants::default);
+        Self { job, present, joined: None }
+    }
+
+    /// The same job, whose agent is in the room, hidden or not.
+    pub(crate) fn with_agent(hidden: bool, joined: Option<SessionTime>) -> Self {
+        let agent = AgentParticipant {
+            identity: rushhour_core::units::Identity::new("agent-AJ_1"),
+            joined_at_ms: None,
+            listening: false,
+            hidden,
+        };
+        let present = RoomParticipants { agent: Some(agent), ..RoomParticipants::default() };
+        Self { present: Some(present), joined, ..Self::of_job(true) }
+    }
 }
 
 /// Something that happened outside of the session.
@@ -68,8 +105,8 @@ pub enum SessionInput {
     DispatchChecked {
         /// The run.
         run: RunIndex,
-        /// Whether a worker accepted the job.
-        result: Result<bool, LiveKitError>,
+        /// The job, and who is in the room.
+        result: Result<DispatchCheck, LiveKitError>,
     },
     /// The answer to [`HearCaller`](crate::SessionEffect::HearCaller). Updates from before that time come first.
     CallerHeard {

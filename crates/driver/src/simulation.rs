@@ -6,7 +6,7 @@ use super::replay::ReplayedSession;
 use super::room_naming::RoomNaming;
 use super::session::Session;
 use super::session_effect::SessionEffect;
-use super::session_input::{PolledAgent, RequestTiming, RoomPoll, SessionInput};
+use super::session_input::{DispatchCheck, PolledAgent, RequestTiming, RoomPoll, SessionInput};
 use super::settings::DriverSettings;
 use rushhour_core::evaluator::{
     AcceptedSubmission, EvaluatorCapabilities, PollError, PollErrorKind, RunState, RunStatus,
@@ -237,8 +237,12 @@ impl World {
                 let joined = self.agents.get(&run).copied().filter(|joined| *joined <= at);
                 let agent = joined.map(|joined| {
                     let identity = Identity::new("agent-1");
-                    let participant =
-                        AgentParticipant { identity, joined_at_ms: None, listening: true };
+                    let participant = AgentParticipant {
+                        identity,
+                        joined_at_ms: None,
+                        listening: true,
+                        hidden: false,
+                    };
                     PolledAgent { participant, joined: Some(joined) }
                 });
                 let name = EvaluatorRunId::new(format!("e{}", run.0));
@@ -253,9 +257,10 @@ impl World {
             }
             SessionEffect::CheckDispatch(run) => {
                 let at = self.after(1, 10);
-                let assigned = self.agents.contains_key(&run);
-                self.reply(at, |_| SessionInput::DispatchChecked { run, result: Ok(assigned) });
+                let result = Ok(DispatchCheck::of_job(self.agents.contains_key(&run)));
+                self.reply(at, |_| SessionInput::DispatchChecked { run, result });
             }
+            SessionEffect::TellHiddenAgent(_) => {}
             SessionEffect::HearCaller { run, .. } => {
                 let at = self.after(1, 10);
                 self.reply(at, |timing| SessionInput::CallerHeard { run, until: timing.sent });

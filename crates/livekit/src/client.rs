@@ -7,9 +7,10 @@ use livekit_protocol as proto;
 
 use super::agent_rule::{is_agent, represented};
 use super::control_plane::{
-    AgentParticipant, ControlPlane, CreateDispatchRequest, CreateRoomRequest, RoomAgents,
-    RoomParticipants,
+    AgentParticipant, AudioPublisher, ControlPlane, CreateDispatchRequest, CreateRoomRequest,
+    RoomAgents, RoomParticipants,
 };
+use super::dispatched_job::DispatchedJob;
 use super::error::{LiveKitError, LiveKitErrorKind};
 use super::http::{TransportError, TrustStore};
 use super::twirp::Twirp;
@@ -18,6 +19,9 @@ use rushhour_core::units::{AgentName, DispatchId, Identity, Micros, RoomName, Se
 
 /// An agent name that no worker registers, for the agents list of a room whose agent is dispatched explicitly.
 pub const PLACEHOLDER_AGENT: &str = "rushhour-placeholder";
+
+/// Participants besides agent and caller that are named, at most.
+const MAX_OTHERS: usize = 3;
 
 /// The participant attribute in which livekit-agents publishes an agent's state.
 const AGENT_STATE: &str = "lk.agent.state";
@@ -165,6 +169,18 @@ pub(crate) fn participants_of(
     caller: &Identity,
 ) -> RoomParticipants {
     let caller_present = present.participants.iter().any(|other| other.identity == caller.as_str());
+    let others = present.participants.iter().filter(|other| {
+        let has_audio = other.tracks.iter().any(|track| track.r#type() == proto::TrackType::Audio);
+        has_audio
+            && other.identity != caller.as_str()
+            && !is_agent(other)
+            && represented(other).is_none()
+    });
+    let others = others.take(MAX_OTHERS).map(|other| AudioPublisher {
+        identity: Identity::new(&other.identity),
+        kind: other.kind().as_str_name(),
+    });
+    let others = others.collect();
     let agent = present
         .participants
         .into_iter()
@@ -175,9 +191,10 @@ pub(crate) fn participants_of(
             .attributes
             .get(AGENT_STATE)
             .is_some_and(|state| state == "listening"),
+        hidden: participant.permission.is_some_and(|permission| permission.hidden),
         identity: Identity::new(participant.identity),
     });
-    RoomParticipants { agent, caller_present }
+    RoomParticipants { agent, caller_present, others }
 }
 
 fn room_admin(room: &RoomName) -> VideoGrants {
@@ -255,11 +272,11 @@ impl ControlPlane for LiveKitClient {
         })
     }
 
-    fn is_dispatch_assigned(
+    fn dispatched_job(
         &self,
         room: RoomName,
         agent: AgentName,
-    ) -> BoxFuture<'_, Result<bool, LiveKitError>> {
+    ) -> BoxFuture<'_, Result<Option<DispatchedJob>, LiveKitError>> {
         Box::pin(async move {
             let request = proto::ListAgentDispatchRequest {
                 room: room.as_str().to_owned(),
@@ -268,10 +285,7 @@ impl ControlPlane for LiveKitClient {
             let method = "AgentDispatchService/ListDispatch";
             let listed: proto::ListAgentDispatchResponse =
                 self.twirp.call(method, room_admin(&room), &request).await?;
-            Ok(listed.agent_dispatches.iter().any(|dispatch| {
-                dispatch.agent_name == agent.as_str()
-                    && dispatch.state.as_ref().is_some_and(|state| !state.jobs.is_empty())
-            }))
+            Ok(DispatchedJob::find(listed, &agent))
         })
     }
 
@@ -282,5 +296,61 @@ impl ControlPlane for LiveKitClient {
                 self.twirp.call("RoomService/DeleteRoom", room_create(), &request).await;
             default_if_not_found(deleted).map(|_| ())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn participant(identity: &str, has_audio: bool) -> proto::ParticipantInfo {
+        let track = proto::TrackInfo {
+            r#type: proto::TrackType::Audio.into(),
+            ..proto::TrackInfo::default()
+        };
+        proto::ParticipantInfo {
+            identity: identity.to_owned(),
+            tracks: if has_audio { vec![track] } else { Vec::new() },
+            ..proto::ParticipantInfo::default()
+        }
+    }
+
+    fn of_kind(
+        kind: proto::participant_info::Kind,
+        info: proto::ParticipantInfo,
+    ) -> proto::ParticipantInfo {
+        proto::ParticipantInfo { kind: kind.into(), ..info }
+    }
+
+    #[test]
+    fn those_who_publish_audio_besides_agent_and_caller_are_named() {
+        use proto::participant_info::Kind;
+        let participants = vec![
+            participant("caller", true),
+            of_kind(Kind::Agent, participant("agent", true)),
+            of_kind(Kind::Sip, participant("sip", true)),
+            participant("listens", false),
+            participant("bot", true),
+        ];
+        let present = proto::ListParticipantsResponse { participants };
+        let found = participants_of(present, &Identity::new("caller"));
+        let named: Vec<_> =
+            found.others.iter().map(|one| (one.identity.as_str(), one.kind)).collect();
+        assert_eq!(named, [("sip", "SIP"), ("bot", "STANDARD")]);
+        assert!(found.caller_present && !found.agent.unwrap().hidden);
+    }
+
+    #[test]
+    fn a_hidden_agent_is_listed_as_such() {
+        let permission = proto::ParticipantPermission {
+            hidden: true,
+            ..proto::ParticipantPermission::default()
+        };
+        let agent = proto::ParticipantInfo {
+            permission: Some(permission),
+            ..of_kind(proto::participant_info::Kind::Agent, participant("agent", false))
+        };
+        let present = proto::ListParticipantsResponse { participants: vec![agent] };
+        assert!(participants_of(present, &Identity::new("caller")).agent.unwrap().hidden);
     }
 }

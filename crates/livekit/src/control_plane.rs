@@ -1,5 +1,6 @@
 //! What a session needs of a LiveKit server, as a trait: a real server implements it, and fakes in tests.
 
+use super::dispatched_job::DispatchedJob;
 use super::error::LiveKitError;
 use rushhour_core::BoxFuture;
 use rushhour_core::units::{AgentName, DispatchId, Identity, Micros, RoomName};
@@ -48,6 +49,17 @@ pub struct AgentParticipant {
     pub joined_at_ms: Option<i64>,
     /// Whether its `lk.agent.state` is `listening`.
     pub listening: bool,
+    /// Whether the server lists it, and announces it to nobody in the room.
+    pub hidden: bool,
+}
+
+/// A participant that publishes audio and is neither an agent, nor an avatar, nor the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AudioPublisher {
+    /// Its identity.
+    pub identity: Identity,
+    /// Its kind, in LiveKit's word.
+    pub kind: &'static str,
 }
 
 /// What was polled of a room's participants.
@@ -57,6 +69,8 @@ pub struct RoomParticipants {
     pub agent: Option<AgentParticipant>,
     /// Whether the caller that was asked for is in the room.
     pub caller_present: bool,
+    /// The first few who publish audio besides.
+    pub others: Vec<AudioPublisher>,
 }
 
 /// LiveKit's server API, as far as a session uses it.
@@ -77,12 +91,12 @@ pub trait ControlPlane: Send + Sync + 'static {
         caller: Identity,
     ) -> BoxFuture<'_, Result<RoomParticipants, LiveKitError>>;
 
-    /// Whether a worker has accepted a job of the agent in the room.
-    fn is_dispatch_assigned(
+    /// The job of the agent in the room, if a worker has accepted one.
+    fn dispatched_job(
         &self,
         room: RoomName,
         agent: AgentName,
-    ) -> BoxFuture<'_, Result<bool, LiveKitError>>;
+    ) -> BoxFuture<'_, Result<Option<DispatchedJob>, LiveKitError>>;
 
     /// Deletes a room; succeeds where it does not exist.
     fn delete_room(&self, room: RoomName) -> BoxFuture<'_, Result<(), LiveKitError>>;

@@ -9,6 +9,7 @@
 mod agent_rule;
 mod client;
 mod control_plane;
+mod dispatched_job;
 mod error;
 pub mod http;
 mod message_parts;
@@ -21,9 +22,10 @@ mod twirp;
 pub use agent_rule::{is_agent, represented};
 pub use client::{DispatchInfo, LiveKitClient, PLACEHOLDER_AGENT, RoomInfo, RoomList};
 pub use control_plane::{
-    AgentParticipant, ControlPlane, CreateDispatchRequest, CreateRoomRequest, RoomAgents,
-    RoomParticipants,
+    AgentParticipant, AudioPublisher, ControlPlane, CreateDispatchRequest, CreateRoomRequest,
+    RoomAgents, RoomParticipants,
 };
+pub use dispatched_job::{DispatchedJob, JobStatus, absence_words};
 pub use error::{LiveKitError, LiveKitErrorKind};
 pub use message_parts::has_more_parts;
 pub use metadata::{

@@ -11,9 +11,10 @@ use tracing::{Dispatch, Event, Metadata};
 use livekit_protocol as proto;
 
 use super::client::{dispatch_infos, participants_of, room_info};
+use super::dispatched_job::DispatchedJob;
 use super::error::LiveKitError;
 use super::twirp::decode_answer;
-use rushhour_core::units::Identity;
+use rushhour_core::units::{AgentName, Identity};
 
 /// Reads bytes as the answer to each method whose answer is read at all, and as an error of this status.
 pub fn read_any_answer(status: u16, body: &[u8]) {
@@ -28,6 +29,7 @@ pub fn read_any_answer(status: u16, body: &[u8]) {
     }
     let method = "AgentDispatchService/ListDispatch";
     if let Some(Ok(listed)) = decode_answer::<proto::ListAgentDispatchResponse>(method, body) {
+        let _ = DispatchedJob::find(listed.clone(), &AgentName::new("agent"));
         let _ = dispatch_infos(listed);
     }
     let _ = decode_answer::<proto::Room>("RoomService/CreateRoom", body);

@@ -204,6 +204,7 @@ async fn check_livekit(
             LiveKitTarget::Sandbox => &service.url,
         },
         trust,
+        files: &arguments.profile.files(),
         tokens: &TokenSigner::new(key, secret),
     };
     print::set_status("checking the key of LiveKit");

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 use super::finding::Finding;
 use super::livekit::request_failed;
 use super::rules::{AgentArrival, agent, hidden_agent};
+use crate::profile_files::ProfileFiles;
 use crate::signals::interrupted;
 use rushhour_core::profile::{AgentDispatch, Profile, RunVariables};
 use rushhour_core::units::{
@@ -14,12 +15,13 @@ use rushhour_core::units::{
 };
 use rushhour_livekit::{
     ControlPlane, CreateDispatchRequest, CreateRoomRequest, LiveKitClient, LiveKitError,
-    RoomAgents, TokenSigner, dispatch_metadata, room_metadata_with,
+    RoomAgents, TokenSigner, absence_words, dispatch_metadata, room_metadata_with,
 };
 
 use rushhour_livekit::http::TrustStore;
 #[cfg(feature = "native")]
 use {
+    super::first_turn::FirstTurn,
     super::listener::RoomListener,
     super::traits::agent_traits,
     crate::print,
@@ -62,6 +64,9 @@ pub(crate) struct TrialTarget<'a> {
     pub(crate) tokens: &'a TokenSigner,
     #[cfg_attr(not(feature = "native"), expect(dead_code, reason = "only a caller needs it"))]
     pub(crate) trust: &'a TrustStore,
+    /// The files that the profile names.
+    #[cfg_attr(not(feature = "native"), expect(dead_code, reason = "only a caller needs it"))]
+    pub(crate) files: &'a ProfileFiles,
 }
 
 /// The result of the trial.
@@ -162,13 +167,14 @@ async fn create_and_dispatch(
     match dispatch(livekit, profile, room, metadata(), room_requested).await {
         Ok((name, arrival)) => {
             let is_there = matches!(arrival, AgentArrival::Joined { .. });
-            if !is_there && is_hidden(listening.as_ref()) {
+            let is_absent = !is_there && !matches!(arrival, AgentArrival::Hidden(_));
+            if is_absent && is_hidden(listening.as_ref()) {
                 findings.push(hidden_agent(&name));
                 return findings;
             }
             findings.push(agent(&name, arrival, settings.agent_within.micros()));
             if is_there {
-                findings.extend(listen(listening, profile).await);
+                findings.extend(listen(listening, profile, target).await);
             }
         }
         Err(error) => findings.push(request_failed("agent", &error)),
@@ -201,7 +207,7 @@ fn join_room(
     Some(token.map_err(|error| not_checked(error.to_string())).and_then(|token| {
         let network =
             NetworkAccess { trust: target.trust.clone(), transport: profile.livekit.transport };
-        RoomListener::join(target.url.to_owned(), token, run.mode, native.hear.clone(), network)
+        RoomListener::join(target.url.to_owned(), token, run.mode, native, network)
             .map_err(|error| not_checked(format!("cannot start a thread: {error}")))
     }))
 }
@@ -231,15 +237,20 @@ fn connection(_: Option<&Listening>) -> std::future::Ready<Option<Finding>> {
 
 /// Listens to an agent that has joined.
 #[cfg(feature = "native")]
-async fn listen(listening: Option<Listening>, profile: &Profile) -> Option<Finding> {
+async fn listen(
+    listening: Option<Listening>,
+    profile: &Profile,
+    target: &TrialTarget<'_>,
+) -> Option<Finding> {
     let listener = match listening? {
         Ok(listener) => listener,
         Err(finding) => return Some(finding),
     };
     print::set_status("listening to the agent");
-    let traits = listener.listen().await;
+    let mode = profile.mode.representative();
+    let traits = listener.listen(FirstTurn::of(profile, mode, target.files)).await;
     Some(match traits {
-        Some(traits) => agent_traits(&traits, profile, profile.mode.representative()),
+        Some(traits) => agent_traits(&traits, profile, mode),
         None => Finding::not_checked(
             "agent in the room",
             "a caller of Rushhour's could not join the room, or did not see the agent there",
@@ -254,7 +265,11 @@ fn is_hidden(listening: Option<&Listening>) -> bool {
 }
 
 #[cfg(not(feature = "native"))]
-fn listen(_: Option<Listening>, _: &Profile) -> std::future::Ready<Option<Finding>> {
+fn listen(
+    _: Option<Listening>,
+    _: &Profile,
+    _: &TrialTarget<'_>,
+) -> std::future::Ready<Option<Finding>> {
     std::future::ready(None)
 }
 
@@ -308,6 +323,9 @@ async fn await_agent(
         // One poll that fails is not the agent's fault.
         if let Some(agent) = listed.ok().and_then(|participants| participants.agent) {
             let joined = *joined.get_or_insert(elapsed);
+            if agent.hidden {
+                return AgentArrival::Hidden(joined.into());
+            }
             if agent.listening {
                 let listening_after = Some(elapsed.into());
                 return AgentArrival::Joined { after: joined.into(), listening_after };
@@ -320,12 +338,11 @@ async fn await_agent(
         }
         if joined.is_none() && elapsed > give_up_after {
             let waited = Micros::from(elapsed);
-            let assigned = livekit.is_dispatch_assigned(room.clone(), name).await.unwrap_or(false);
-            return if assigned {
-                AgentArrival::NeverJoined(waited)
-            } else {
-                AgentArrival::Unassigned(waited)
-            };
+            let job = livekit.dispatched_job(room.clone(), name).await.ok().flatten();
+            let Some(job) = job else { return AgentArrival::Unassigned(waited) };
+            let present = livekit.list_participants(room.clone(), Identity::new("doctor")).await;
+            let why = absence_words(Some(&job), present.ok().as_ref());
+            return AgentArrival::NeverJoined { waited, why };
         }
         sleep(POLL_INTERVAL).await;
     }

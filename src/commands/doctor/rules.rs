@@ -149,7 +149,7 @@ pub(crate) fn cekura_plan(limits: &PlanLimits, mode: Mode, in_flight: f64) -> Fi
 }
 
 /// Whether and when an agent joined, after it was dispatched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AgentArrival {
     Joined {
         /// From the dispatch until it was seen in the room.
@@ -157,8 +157,15 @@ pub(crate) enum AgentArrival {
         /// From the dispatch until it was seen to listen, if it was.
         listening_after: Option<Micros>,
     },
-    /// A worker accepted the job, and no agent joined within this time.
-    NeverJoined(Micros),
+    /// It joined so long after the dispatch, and the server announces it to nobody.
+    Hidden(Micros),
+    /// A worker accepted the job, and no agent joined.
+    NeverJoined {
+        /// Within this time.
+        waited: Micros,
+        /// What became of the job, as the end of a sentence.
+        why: String,
+    },
     /// No worker accepted the job within this time.
     Unassigned(Micros),
 }
@@ -180,9 +187,16 @@ pub(crate) fn agent(name: &str, arrival: AgentArrival, agent_within: Micros) -> 
         AgentArrival::Joined { after, listening_after } => {
             Finding::ok(check, format!("{name} joined after {after}{}", listening(listening_after)))
         }
-        AgentArrival::NeverJoined(waited) => Finding::failed(
+        AgentArrival::Hidden(after) => Finding::warning(
             check,
-            format!("a worker accepted the job of {name}, which did not join within {waited}"),
+            format!(
+                "{name} joined after {after}, and is hidden: the room announces no participant"
+            ),
+            HIDDEN_HINT,
+        ),
+        AgentArrival::NeverJoined { waited, why } => Finding::failed(
+            check,
+            format!("a worker accepted the job of {name}, which did not join within {waited}{why}"),
             "look into the worker's log: the job's process died, or cannot reach the server",
         ),
         AgentArrival::Unassigned(waited) => Finding::failed(
@@ -195,6 +209,9 @@ pub(crate) fn agent(name: &str, arrival: AgentArrival, agent_within: Micros) -> 
     }
 }
 
+/// What to do about a hidden agent.
+const HIDDEN_HINT: &str = "take `hidden` from the permissions of its worker, if it has not to be; our own callers converse with it all the same";
+
 /// An agent that was heard or read, although the server announces nobody.
 pub(crate) fn hidden_agent(name: &str) -> Finding {
     Finding::warning(
@@ -202,7 +219,7 @@ pub(crate) fn hidden_agent(name: &str) -> Finding {
         format!(
             "{name} was heard or read, but no participant was announced: it is hidden, and when it joined cannot be measured"
         ),
-        "take `hidden` from the permissions of its worker, if it has not to be; our own callers converse with it all the same",
+        HIDDEN_HINT,
     )
 }
 
@@ -331,7 +348,12 @@ mod tests {
         let joined = |after, listening_after| AgentArrival::Joined { after, listening_after };
         assert_eq!(state(joined(fast, None)), FindingState::Ok);
         assert_eq!(state(joined(slow, Some(slow))), FindingState::Warning);
-        assert_eq!(state(AgentArrival::NeverJoined(slow)), FindingState::Failed);
+        assert_eq!(state(AgentArrival::Hidden(fast)), FindingState::Warning);
+        let why = ": its job failed: no key".to_owned();
+        let absent = AgentArrival::NeverJoined { waited: slow, why };
+        let found = agent("echo", absent, Micros::from_secs(5));
+        assert_eq!(found.state, FindingState::Failed);
+        assert!(found.message.ends_with("its job failed: no key"), "{}", found.message);
         assert_eq!(state(AgentArrival::Unassigned(slow)), FindingState::Failed);
     }
 }

@@ -1,7 +1,7 @@
 //! What a short listen says of an agent, and what the profile and its scripts should say accordingly.
 
 use super::finding::Finding;
-use rushhour_core::profile::{EvaluatorSettings, Profile};
+use rushhour_core::profile::{EvaluatorSettings, Profile, Script};
 use rushhour_core::units::{Micros, Mode};
 use rushhour_report::render::listed;
 
@@ -11,7 +11,7 @@ const BACKGROUND_AUDIO: &str = "background_audio";
 /// How long an agent that tells no state may pause within an answer.
 const PAUSE_WITHOUT_STATE: Micros = Micros::from_secs(1);
 
-/// What was seen and heard of an agent that nobody spoke to.
+/// What was seen and heard of an agent, to which at most one turn was said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(crate) struct AgentTraits {
@@ -19,6 +19,8 @@ pub(crate) struct AgentTraits {
     pub(crate) greeted_after: Option<Micros>,
     /// How long a greeting was waited for.
     pub(crate) listened_for: Micros,
+    /// What it answered, if it did not greet.
+    pub(crate) answer: FirstAnswer,
     /// Whether it tells its state (`lk.agent.state`).
     pub(crate) tells_state: bool,
     /// Whether what it says is written as well (`lk.transcription`).
@@ -31,6 +33,25 @@ pub(crate) struct AgentTraits {
     pub(crate) has_avatar: bool,
     /// How many agents are in the room.
     pub(crate) agents: usize,
+}
+
+/// The answer of an agent that did not greet to the script's first turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum FirstAnswer {
+    /// Nothing was said to it.
+    #[default]
+    NotAsked,
+    /// It came so long after the turn.
+    Came(Micros),
+    /// It did not come within that time.
+    Missing(Micros),
+}
+
+impl AgentTraits {
+    /// Whether it said something.
+    const fn has_spoken(&self) -> bool {
+        self.greeted_after.is_some() || matches!(self.answer, FirstAnswer::Came(_))
+    }
 }
 
 /// Where the agent's voice was found, by the rule of our callers.
@@ -105,7 +126,31 @@ fn misfits(traits: &AgentTraits, profile: &Profile, mode: Mode) -> Vec<(String, 
         )),
         _ => {}
     }
+    if let FirstAnswer::Missing(within) = traits.answer {
+        misfits.push((
+            format!("it did not answer the script's first turn within {within}: runs would fail"),
+            "look into the worker's log".to_owned(),
+        ));
+    }
+    if mode == Mode::Voice
+        && traits.has_spoken()
+        && !traits.is_transcribed
+        && scripts().any(compares_words)
+    {
+        misfits.push((
+            "its words cannot be compared: `expect` would hold for none of them, and no [[rule]] would be followed"
+                .to_owned(),
+            "let the agent's session write transcripts, or take `expect` and [[rule]] out of the script".to_owned(),
+        ));
+    }
     misfits
+}
+
+/// Whether a script looks at what the agent says.
+fn compares_words(script: &Script) -> bool {
+    let greeting = script.greeting.as_ref().and_then(|greeting| greeting.expect.as_ref());
+    let turns = script.turns.iter().filter_map(|turn| turn.expect.as_ref());
+    greeting.into_iter().chain(turns).next().is_some() || !script.rules.is_empty()
 }
 
 /// The line for an agent that tells no state, unless the profile waits long enough as it is.
@@ -128,8 +173,11 @@ fn description(traits: &AgentTraits, mode: Mode) -> String {
     };
     let state = if traits.tells_state { "tells its state" } else { "does not tell its state" };
     let mut parts = vec![greets, state.to_owned()];
-    if traits.greeted_after.is_some() {
-        // In chat the text is the greeting.
+    if let FirstAnswer::Came(after) = traits.answer {
+        parts.push(format!("answers the script's first turn after {after}"));
+    }
+    if traits.has_spoken() {
+        // In chat the text is what it says.
         if mode == Mode::Voice {
             let is = if traits.is_transcribed { "is" } else { "is not" };
             parts.push(format!("{is} transcribed"));
@@ -159,7 +207,7 @@ mod tests {
     use super::*;
     use rushhour_core::profile::testing::profile_of;
     use rushhour_core::profile::{
-        CallerPatience, ExpectedGreeting, HearTrack, NativeSettings, ReconnectSettings, Script,
+        CallerPatience, ExpectedGreeting, HearTrack, NativeSettings, ReconnectSettings,
     };
     use rushhour_core::units::PositiveDuration;
     use std::collections::BTreeMap;
@@ -197,6 +245,7 @@ mod tests {
         AgentTraits {
             greeted_after: Some(Micros::from_millis(6_200)),
             listened_for: Micros::from_secs(8),
+            answer: FirstAnswer::NotAsked,
             tells_state: true,
             is_transcribed: true,
             reports_session: true,
@@ -253,6 +302,48 @@ mod tests {
         let found = agent_traits(&encrypted, &profile(true), Mode::Voice);
         assert_eq!(found.state, FindingState::Failed);
         assert!(found.message.contains("encrypted end to end"), "{}", found.message);
+    }
+
+    #[test]
+    fn an_agent_that_waits_is_described_by_its_answer() {
+        let waits = AgentTraits {
+            listened_for: Micros::from_secs(8),
+            tells_state: true,
+            answer: FirstAnswer::Came(Micros::from_millis(900)),
+            ..AgentTraits::default()
+        };
+        let found = agent_traits(&waits, &profile(false), Mode::Voice);
+        assert_eq!(
+            found.message,
+            "does not greet a voice caller within 8.00s, tells its state, answers the script's first turn after 900ms and is not transcribed"
+        );
+        let mute = AgentTraits { answer: FirstAnswer::Missing(Micros::from_secs(20)), ..waits };
+        let found = agent_traits(&mute, &profile(false), Mode::Chat);
+        assert_eq!(found.state, FindingState::Warning);
+        let said = "did not answer the script's first turn within 20.0s: runs would fail";
+        assert!(found.message.ends_with(said), "{}", found.message);
+    }
+
+    #[test]
+    fn an_agent_without_transcripts_cannot_be_compared_with_a_script() {
+        let expecting = |script: &mut Script| {
+            let greeting = script.greeting.as_mut().expect("the script has one");
+            greeting.expect = Some("elcome".to_owned());
+        };
+        let mut profile = profile(true);
+        let untranscribed = AgentTraits { is_transcribed: false, ..greeting() };
+        assert_eq!(agent_traits(&untranscribed, &profile, Mode::Voice).state, FindingState::Ok);
+        if let rushhour_core::profile::ScenarioMix::Copies(list) = &mut profile.mix {
+            expecting(list[0].0.script.as_mut().expect("the scenario has a script"));
+        }
+        let found = agent_traits(&untranscribed, &profile, Mode::Voice);
+        assert_eq!(found.state, FindingState::Warning);
+        assert!(found.message.contains("its words cannot be compared"), "{}", found.message);
+        assert_eq!(agent_traits(&greeting(), &profile, Mode::Voice).state, FindingState::Ok);
+        assert_eq!(agent_traits(&untranscribed, &profile, Mode::Chat).state, FindingState::Ok);
+        let nothing_said = AgentTraits { greeted_after: None, ..untranscribed };
+        let found = agent_traits(&nothing_said, &profile, Mode::Voice);
+        assert!(!found.message.contains("compared"), "{}", found.message);
     }
 
     #[test]

@@ -296,6 +296,8 @@ async def entrypoint(ctx):
     if options.participant == "standard":
         await participants.join_as_standard(ctx, options)
         return
+    if options.end == "crash_at_once":
+        raise RuntimeError("this agent dies before it joins")
     await framework.connect(ctx, options)
     if options.end == "crash":
         await asyncio.sleep(options.start_seconds)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::agents::{AgentActivity, Agents, RoomChange};
 use super::conversation_recorder::ConversationRecorder;
@@ -40,6 +41,8 @@ pub(crate) struct CallerConfig {
     pub(crate) rpc_answers: BTreeMap<String, String>,
     /// Whether it is one of those that hang up early.
     pub(crate) abandons: bool,
+    /// Set from outside once it is known that the agent is there, and announced to nobody.
+    pub(crate) agent_is_hidden: Arc<AtomicBool>,
     /// Receives what happens in the conversation.
     pub(crate) on_update: Box<dyn Fn(CallerUpdate) + Send>,
     /// Keeps the recording of the conversation, if it is recorded.

@@ -84,13 +84,7 @@ impl Caller {
                 self.show_that_it_listens(now);
                 self.await_answer(now, handle);
             }
-            CallerStage::AwaitingAgent => {
-                if self.agents.hidden_at().is_some_and(|hidden_at| now >= hidden_at) {
-                    self.summary.hidden = true;
-                    self.report(now, UpdateKind::HiddenAgent);
-                    self.agent_joined(now);
-                }
-            }
+            CallerStage::AwaitingAgent => self.await_hidden_agent(now),
             CallerStage::AskingSession { asked_at } => {
                 if now >= self.gives_session_up_at(asked_at, now) {
                     self.no_answer(Some(asked_at), handle);
@@ -118,9 +112,7 @@ impl Caller {
             CallerStage::JoiningUntil(until) | CallerStage::AwaitingGreeting { until } => {
                 NextTick::At(until)
             }
-            CallerStage::AwaitingAgent => {
-                self.agents.hidden_at().map_or(NextTick::OnEvent, NextTick::At)
-            }
+            CallerStage::AwaitingAgent => NextTick::At(self.asks_for_hidden_agent_at(now)),
             CallerStage::AskingSession { asked_at } => {
                 NextTick::At(self.gives_session_up_at(asked_at, now))
             }

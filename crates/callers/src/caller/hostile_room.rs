@@ -154,6 +154,7 @@ fn caller(mode: Mode) -> Caller {
             speech: None,
             staying: ReconnectSettings::DEFAULT,
         },
+        agent_is_hidden: Arc::default(),
         abandons: false,
         rpc_answers: [("locate".to_owned(), "Berlin".to_owned())].into(),
         on_update: Box::new(|update| {

@@ -5,7 +5,7 @@
 //! it has finished, `tool_calls` whether a tool holds its answer back, `utterances` what it wrote, `caller_transcript`
 //! what it understood of the caller, `open_turn` the turn in progress. `hearing` takes in what it says, `unannounced`
 //! keeps what comes too early for that, `conversation` moves from stage to stage, `unanswered` says why no answer came,
-//! `endings` how it ended, `outages` when the caller's own connection was away, `rtc_stats_request` when the agent is
+//! `hidden_agent` waits for one that nobody announces, `endings` how it ended, `outages` when the caller's own connection was away, `rtc_stats_request` when the agent is
 //! asked for what its WebRTC stack counts, `conversation_recorder` keeps what was said where it is recorded, and
 //! `leave_outcome` what the room and the server had to do with it.
 
@@ -18,6 +18,7 @@ mod conversation_recorder;
 mod endings;
 mod following_rules;
 mod hearing;
+mod hidden_agent;
 #[cfg(any(test, feature = "testing"))]
 pub mod hostile_room;
 mod keypad;

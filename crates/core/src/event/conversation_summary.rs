@@ -42,6 +42,24 @@ pub enum ConversationEnd {
 }
 
 impl ConversationEnd {
+    /// The word that the journal has.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::HungUp => "hung_up",
+            Self::HungUpEarly => "hung_up_early",
+            Self::ProcessGone => "process_gone",
+            Self::Removed => "removed",
+            Self::SessionClosed => "session_closed",
+            Self::RoomDeletedByAgent => "room_deleted_by_agent",
+            Self::RoomDeleted => "room_deleted",
+            Self::Encrypted => "encrypted",
+            Self::Stopped => "stopped",
+            Self::ConnectionLost => "connection_lost",
+            Self::Abandoned => "abandoned",
+        }
+    }
+
     /// What happened, for people.
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -69,7 +87,7 @@ pub struct ConversationSummary {
     /// How often the agent handed over to another participant, or was replaced.
     #[serde(default, skip_serializing_if = "is_default")]
     pub hand_offs: u32,
-    /// Whether the agent was hidden: it was heard or read, but never announced.
+    /// Whether the agent was hidden: it was there, but never announced.
     #[serde(default, skip_serializing_if = "is_default")]
     pub hidden: bool,
     /// Whether several agents were in the room when a turn began: each of them may answer it.
@@ -130,6 +148,27 @@ impl ConversationSummary {
 mod tests {
     use super::*;
     use crate::units::Micros;
+
+    #[test]
+    fn an_end_is_named_as_in_the_journal() {
+        use ConversationEnd as End;
+        for end in [
+            End::Caller,
+            End::HungUp,
+            End::HungUpEarly,
+            End::ProcessGone,
+            End::Removed,
+            End::SessionClosed,
+            End::RoomDeletedByAgent,
+            End::RoomDeleted,
+            End::Encrypted,
+            End::Stopped,
+            End::ConnectionLost,
+            End::Abandoned,
+        ] {
+            assert_eq!(serde_json::to_value(end).unwrap(), end.name());
+        }
+    }
 
     #[test]
     fn a_summary_writes_only_what_is_special() {

@@ -2,12 +2,12 @@
 
 use super::run_machine::{AgentWait, MachineState, RunEffect, RunMachine};
 use crate::livekit_throttle::{MAX_ATTEMPTS, MAX_RETRY_AFTER};
-use crate::session_input::{RequestTiming, RoomPoll};
+use crate::session_input::{DispatchCheck, RequestTiming, RoomPoll};
 use crate::settings::DriverSettings;
 use rushhour_core::evaluator::UpdateMode;
 use rushhour_core::event::{EventKind, FailureClass, StopReason};
 use rushhour_core::units::{DispatchId, Micros, SessionTime};
-use rushhour_livekit::{LiveKitError, LiveKitErrorKind};
+use rushhour_livekit::{LiveKitError, LiveKitErrorKind, absence_words};
 
 /// From a poll that LiveKit refused to the next one, unless it says how long to wait.
 const AFTER_REFUSAL: Micros = Micros::from_millis(300);
@@ -207,14 +207,12 @@ impl RunMachine {
 
     pub(crate) fn dispatch_checked(
         &mut self,
-        result: Result<bool, LiveKitError>,
+        result: Result<DispatchCheck, LiveKitError>,
         settings: &DriverSettings,
         now: SessionTime,
         effects: &mut Vec<RunEffect>,
     ) {
-        if !matches!(self.state, MachineState::CheckingDispatch(_)) {
-            return;
-        }
+        let MachineState::CheckingDispatch(conversation) = self.state else { return };
         if let Err(error) = &result
             && error.is_rate_limited()
         {
@@ -225,6 +223,11 @@ impl RunMachine {
             }
             return;
         }
+        if let (Some(conversation), Ok(check)) = (conversation, &result)
+            && self.converse_with_hidden(conversation, check, settings, now, effects)
+        {
+            return;
+        }
         let waited = settings.give_up_after;
         let agent = settings.dispatch.agent();
         let named = agent.map_or_else(|| "the agent".to_owned(), |name| format!("agent `{name}`"));
@@ -233,14 +236,16 @@ impl RunMachine {
                 FailureClass::AgentLate,
                 format!("{named} joined later than {waited} after its dispatch"),
             ),
-            Ok(false) if agent.is_some() => (
+            Ok(DispatchCheck { job: None, .. }) if agent.is_some() => (
                 FailureClass::DispatchUnassigned,
                 format!(
                     "no worker accepted the job of {named} within {waited}; check that a worker is registered under that name"
                 ),
             ),
-            Ok(_) => {
-                (FailureClass::AgentNeverJoined, format!("{named} did not join within {waited}"))
+            Ok(DispatchCheck { job, present, .. }) => {
+                let why = absence_words(job.as_ref(), present.as_ref());
+                let detail = format!("{named} did not join within {waited}{why}");
+                (FailureClass::AgentNeverJoined, detail)
             }
             Err(error) => (
                 FailureClass::AgentNeverJoined,

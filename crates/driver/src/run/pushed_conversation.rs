@@ -3,7 +3,7 @@
 
 use super::end_and_cleanup::{EndedBy, RunEnd};
 use super::run_machine::{MachineState, RunEffect, RunMachine};
-use crate::session_input::RequestTiming;
+use crate::session_input::{DispatchCheck, RequestTiming};
 use crate::settings::DriverSettings;
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
 use rushhour_core::event::{EventKind, FailureClass, ReconnectMethod, RunPhase};
@@ -174,6 +174,33 @@ impl RunMachine {
                 self.end(end, EndedBy::Evaluator, effects);
             }
         }
+    }
+
+    /// Goes on with an agent that the caller did not see, where the server lists it as hidden: the caller is told, since an
+    /// agent that waits for it gives no sign. Returns whether the server does.
+    pub(super) fn converse_with_hidden(
+        &mut self,
+        conversation: PushedConversation,
+        check: &DispatchCheck,
+        settings: &DriverSettings,
+        now: SessionTime,
+        effects: &mut Vec<RunEffect>,
+    ) -> bool {
+        let agent = check.present.as_ref().and_then(|present| present.agent.as_ref());
+        if self.agent_seen || !agent.is_some_and(|agent| agent.hidden) {
+            return false;
+        }
+        let Some(evaluator_run) = self.evaluator_run.clone() else { return false };
+        self.agent_seen = true;
+        self.state = MachineState::Pushed(conversation);
+        effects.push(RunEffect::WakeAt(conversation.deadline));
+        if let Some(joined) = check.joined {
+            self.fail_if_late(joined.min(now), settings, now, effects);
+        }
+        if !self.has_ended() {
+            effects.push(RunEffect::TellHiddenAgent(evaluator_run));
+        }
+        true
     }
 
     fn stop_waiting_for_agent(&mut self, effects: &mut Vec<RunEffect>) {

@@ -24,6 +24,8 @@ pub(crate) enum RunEffect {
         after: Micros,
     },
     CheckDispatch,
+    /// Tell the caller that the agent is there, and announced to nobody.
+    TellHiddenAgent(EvaluatorRunId),
     /// Ask until when all that the caller saw was heard, to call [`RunMachine::caller_heard`] with.
     HearCaller(EvaluatorRunId),
     QueueSubmission,
@@ -49,7 +51,7 @@ pub(super) enum MachineState {
     CreatingRoom,
     Dispatching,
     AwaitingAgent(AgentWait),
-    /// The agent did not join in time: asks whether a worker accepted the job. The conversation, where its caller is in
+    /// The agent did not join in time: asks what became of its job. The conversation, where its caller is in
     /// the room.
     CheckingDispatch(Option<PushedConversation>),
     Ready,

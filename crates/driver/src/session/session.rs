@@ -260,6 +260,9 @@ impl Session {
                 RunEffect::CheckDispatch => {
                     self.request_livekit(SessionEffect::CheckDispatch(index), now);
                 }
+                RunEffect::TellHiddenAgent(evaluator_run) => {
+                    self.effects.push(SessionEffect::TellHiddenAgent(evaluator_run));
+                }
                 RunEffect::HearCaller(evaluator_run) => {
                     self.effects.push(SessionEffect::HearCaller { run: index, evaluator_run });
                 }

@@ -13,7 +13,7 @@ use super::state::{FleetState, Placement};
 use crate::blobs::{BlobHash, BlobStore};
 use crate::connection::{Connection, RequestFailure};
 use crate::protocol::{
-    Command, Done, EndCall, Fence, REQUEST_TIMEOUT, Refusal, Submit, UpdateBatch, WorkerState,
+    Command, Done, Fence, REQUEST_TIMEOUT, Refusal, RunCommand, Submit, UpdateBatch,
 };
 use rushhour_core::BoxFuture;
 use rushhour_core::evaluator::{
@@ -27,8 +27,8 @@ use rushhour_core::units::{EvaluatorRunId, Micros, RunIndex, SessionTime, Worker
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long to wait before workers are tried again that all refused.
 const TRY_AGAIN: Duration = Duration::from_millis(100);
-/// How often a request to end a conversation is sent.
-const END_ATTEMPTS: usize = 3;
+/// How often a command about a conversation is sent.
+const COMMAND_ATTEMPTS: usize = 3;
 
 /// What the evaluator and its tasks share.
 pub(super) struct Shared {
@@ -245,7 +245,7 @@ impl Shared {
                         return Asked::Accepted;
                     }
                     // It has it, and can be reached: its caller must not join a room that is deleted.
-                    self.ask_to_end(worker, run).await;
+                    self.ask_until_heard(worker, &self.end_command(run)).await;
                     return Asked::GivenUp("its answer came too late".to_owned());
                 }
                 Err(RequestFailure::Refused(refusal)) => match refused(&refusal, may_have_it) {
@@ -271,7 +271,7 @@ impl Shared {
 
     async fn end(&self, run: RunIndex) {
         let Some(worker) = self.with_state(|state| state.worker_of(run)) else { return };
-        self.ask_to_end(worker, run).await;
+        self.ask_until_heard(worker, &self.end_command(run)).await;
         let left = async {
             loop {
                 let changed = self.changed.notified();
@@ -284,13 +284,21 @@ impl Shared {
         let _ = timeout(LEAVE_TIMEOUT, left).await;
     }
 
-    /// Asks a worker to end a conversation, until it has heard of it or does not answer.
-    async fn ask_to_end(&self, worker: WorkerId, run: RunIndex) {
-        let command = Command::End(EndCall { fence: self.fence.clone(), run });
-        for _ in 0..END_ATTEMPTS {
+    fn end_command(&self, run: RunIndex) -> Command {
+        Command::End(RunCommand { fence: self.fence.clone(), run })
+    }
+
+    async fn agent_is_hidden(&self, run: RunIndex) {
+        let Some(worker) = self.with_state(|state| state.worker_of(run)) else { return };
+        let hidden = Command::AgentIsHidden(RunCommand { fence: self.fence.clone(), run });
+        self.ask_until_heard(worker, &hidden).await;
+    }
+
+    /// Sends a command about a conversation to its worker, until that has heard of it or does not answer.
+    async fn ask_until_heard(&self, worker: WorkerId, command: &Command) {
+        for _ in 0..COMMAND_ATTEMPTS {
             let subject = self.connection.subjects.command(worker);
-            let asked =
-                self.connection.request::<_, Done>(subject, &command, REQUEST_TIMEOUT).await;
+            let asked = self.connection.request::<_, Done>(subject, command, REQUEST_TIMEOUT).await;
             // A refusal too says that it has heard of it.
             if matches!(
                 asked,
@@ -362,6 +370,14 @@ impl Evaluator for Fleet {
         })
     }
 
+    fn agent_is_hidden(&self, run: EvaluatorRunId) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if let Some(run) = run.native_run() {
+                self.shared.agent_is_hidden(run).await;
+            }
+        })
+    }
+
     fn next_update(&self) -> BoxFuture<'_, CallerUpdate> {
         Box::pin(async move {
             let update = self.updates.lock().await.recv().await;
@@ -381,19 +397,5 @@ impl Evaluator for Fleet {
 
     fn updates_are_durable(&self, updates: u64) {
         self.shared.with_state(|state| state.durable(updates));
-    }
-}
-
-/// Why a worker takes no conversations, in words.
-pub(super) fn why_not_ready(member: &super::member::Member) -> String {
-    match (&member.refusal, &member.report.state) {
-        (Some(refusal), _) => refusal.clone(),
-        (None, WorkerState::Failed(why)) => why.to_string(),
-        (None, state) => match &member.report.session {
-            Some((session, _)) if member.standing == Standing::Heard => {
-                format!("it holds callers for another session, {session}")
-            }
-            _ => format!("it is {}", state.name()),
-        },
     }
 }

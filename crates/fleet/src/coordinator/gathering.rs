@@ -9,7 +9,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 use tokio::time::{Instant, timeout_at};
 
-use super::fleet::{Fleet, Shared, why_not_ready};
+use super::fleet::{Fleet, Shared};
 use super::state::FleetState;
 use super::tasks;
 use crate::blobs::BlobStore;
@@ -222,7 +222,7 @@ impl Fleet {
         self.shared.with_state(|state| {
             let others = state.members().filter(|(_, member)| !member.is_ready()).take(MAX_NAMED);
             others.fold(String::new(), |mut text, (worker, member)| {
-                let _ = write!(text, "; {worker}: {}", why_not_ready(member));
+                let _ = write!(text, "; {worker}: {}", member.why_not_ready());
                 text
             })
         })

@@ -51,6 +51,20 @@ pub(super) struct Member {
 }
 
 impl Member {
+    /// Why it takes no conversations, in words.
+    pub(super) fn why_not_ready(&self) -> String {
+        match (&self.refusal, &self.report.state) {
+            (Some(refusal), _) => refusal.clone(),
+            (None, WorkerState::Failed(why)) => why.to_string(),
+            (None, state) => match &self.report.session {
+                Some((session, _)) if self.standing == Standing::Heard => {
+                    format!("it holds callers for another session, {session}")
+                }
+                _ => format!("it is {}", state.name()),
+            },
+        }
+    }
+
     pub(super) fn new(report: WorkerReport, now: Micros) -> Self {
         // Of what it did before this session nothing is counted.
         let taken = (report.ticks, report.late_ticks);

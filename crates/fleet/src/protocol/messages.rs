@@ -29,7 +29,9 @@ pub(crate) enum Command {
     /// Have a conversation.
     Submit(Box<Submit>),
     /// End a conversation.
-    End(EndCall),
+    End(RunCommand),
+    /// The agent of a conversation is there, and announced to nobody.
+    AgentIsHidden(RunCommand),
     /// Updates are kept elsewhere.
     Acknowledge(Acknowledge),
     /// The session is over: end every caller, and forget it.
@@ -85,7 +87,7 @@ impl std::fmt::Debug for Submit {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct EndCall {
+pub(crate) struct RunCommand {
     pub(crate) fence: Fence,
     pub(crate) run: RunIndex,
 }

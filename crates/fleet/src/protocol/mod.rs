@@ -10,8 +10,8 @@ pub(crate) use bounds::*;
 pub use envelope::ForeignMessage;
 pub(crate) use envelope::{decode, encode};
 pub(crate) use messages::{
-    Acknowledge, Attach, Attached, BlobRequest, ClockAnswer, Command, Done, EndCall, Fence,
-    NumberedUpdate, Submit, UpdateBatch,
+    Acknowledge, Attach, Attached, BlobRequest, ClockAnswer, Command, Done, Fence, NumberedUpdate,
+    RunCommand, Submit, UpdateBatch,
 };
 pub use messages::{Refusal, WorkerReport, WorkerState};
 pub use setup::{ScriptFile, ScriptRef, SessionSetup};

@@ -10,7 +10,7 @@ use super::preparation::prepare;
 use crate::clock::WorkerTime;
 use crate::connection::random_u32;
 use crate::protocol::{
-    Acknowledge, Attach, Attached, ClockAnswer, Command, Done, EndCall, Fence, Refusal, Submit,
+    Acknowledge, Attach, Attached, ClockAnswer, Command, Done, Fence, Refusal, RunCommand, Submit,
     decode,
 };
 use rushhour_core::evaluator::{ConversationRequest, Evaluator};
@@ -43,7 +43,7 @@ impl Worker {
                 let answer = self.submit(*submit).await;
                 self.connection.answer(message, &answer).await;
             }
-            Command::End(end) => match self.may_end(&end) {
+            Command::End(end) => match self.callers_of(&end) {
                 Ok(callers) => {
                     // Answered once the caller has left: whoever asked deletes the room then.
                     let (connection, message) = (self.connection.clone(), message.clone());
@@ -57,6 +57,14 @@ impl Worker {
                 }
                 Err(refusal) => self.connection.answer::<Done>(message, &Err(refusal)).await,
             },
+            Command::AgentIsHidden(hidden) => {
+                let callers = self.callers_of(&hidden);
+                if let Ok(Some(callers)) = &callers {
+                    callers.agent_is_hidden(EvaluatorRunId::of_native(hidden.run)).await;
+                }
+                let answer = callers.map(|_| self.done());
+                self.connection.answer(message, &answer).await;
+            }
             Command::Acknowledge(acknowledge) => {
                 let answer = self.acknowledge(&acknowledge);
                 self.connection.answer(message, &answer).await;
@@ -147,11 +155,11 @@ impl Worker {
         Ok(self.done())
     }
 
-    /// Whose conversation is to end, if there is any.
-    fn may_end(&mut self, end: &EndCall) -> Result<Option<Arc<dyn Evaluator>>, Refusal> {
+    /// The callers to whom a command about one of their runs goes, if there are any.
+    fn callers_of(&mut self, command: &RunCommand) -> Result<Option<Arc<dyn Evaluator>>, Refusal> {
         let now = self.now();
         let held = self.held.as_mut().ok_or(Refusal::UnknownSession)?;
-        held.obey(&end.fence, now)?;
+        held.obey(&command.fence, now)?;
         Ok(self.callers().cloned())
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::run_record::RunRecord;
 use rushhour_core::event::{ConversationEnd, ConversationSummary, MediaPath, Outcome};
+use rushhour_core::units::SessionTime;
 
 /// How callers cut in while the agent spoke, and what it made of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,6 +64,24 @@ impl InterruptionCounts {
             backchannels: self.backchannels + other.backchannels,
             stopped_for: self.stopped_for + other.stopped_for,
         }
+    }
+}
+
+/// How a conversation of one of our own callers ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndOfConversation {
+    /// How.
+    pub ended: ConversationEnd,
+    /// When the agent was last active, as far as the caller saw.
+    pub agent_last_active: Option<SessionTime>,
+    /// How often the agent handed over to another participant, or was replaced.
+    pub hand_offs: u32,
+}
+
+impl EndOfConversation {
+    pub(super) const fn of(summary: &ConversationSummary) -> Self {
+        let ConversationSummary { ended, last_active, hand_offs, .. } = *summary;
+        Self { ended, agent_last_active: last_active, hand_offs }
     }
 }
 

@@ -37,7 +37,7 @@ pub use agent_workers::{AgentWorkers, WorkersChange};
 pub(crate) use candidates::is_agent_failure;
 pub use candidates::{Candidates, callers_verdict};
 pub use connections::{ConnectionTallies, ConnectionTally, ConnectionsOfRun};
-pub use conversations::{ConversationTally, InterruptionCounts};
+pub use conversations::{ConversationTally, EndOfConversation, InterruptionCounts};
 pub use failure_messages::FailureMessages;
 pub use folded_session::{FoldedSession, MAX_MARKS, Mark, ResumptionRecord, RoomsListed};
 pub use funnel::{Funnel, FunnelStep};

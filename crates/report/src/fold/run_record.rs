@@ -1,7 +1,7 @@
 //! Everything known of one run.
 
 use super::connections::ConnectionsOfRun;
-use super::conversations::InterruptionCounts;
+use super::conversations::{EndOfConversation, InterruptionCounts};
 use rushhour_core::bill::{BillableTimes, RunUsage};
 use rushhour_core::event::{
     EventKind, FramesSent, MediaPath, ModelUsage, Outcome, Reconnect, RunMapping, RunPhase, Turn,
@@ -132,6 +132,8 @@ pub struct RunRecord {
     pub reconnects: Vec<Reconnect>,
     /// How LiveKit rated its connections, where the caller was ours.
     pub connections: ConnectionsOfRun,
+    /// How the conversation ended, where the caller was ours and had something to say about it.
+    pub conversation: Option<EndOfConversation>,
     /// How its caller cut in while the agent spoke, as the end of the conversation told it.
     pub interruptions: InterruptionCounts,
     /// The audio frames that our own caller sent.
@@ -178,6 +180,7 @@ impl RunRecord {
             turns: Vec::new(),
             reconnects: Vec::new(),
             connections: ConnectionsOfRun::NONE,
+            conversation: None,
             interruptions: InterruptionCounts::NONE,
             frames: None,
             model_usage: None,
@@ -212,6 +215,7 @@ impl RunRecord {
             EventKind::Reconnected { reconnect, .. } => self.reconnects.push(*reconnect),
             EventKind::Conversation { summary, .. } => {
                 self.connections = ConnectionsOfRun::of(summary);
+                self.conversation = Some(EndOfConversation::of(summary));
                 self.interruptions = InterruptionCounts::at_end(summary);
             }
             EventKind::ModelUsage { usage, .. } => self.model_usage = Some(*usage),
@@ -305,6 +309,7 @@ pub(super) mod tests {
             turns: Vec::new(),
             reconnects: Vec::new(),
             connections: ConnectionsOfRun::default(),
+            conversation: None,
             interruptions: InterruptionCounts::default(),
             frames: None,
             model_usage: None,

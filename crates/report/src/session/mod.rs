@@ -4,6 +4,7 @@
 mod bill;
 mod bound_test;
 mod break_up;
+mod conversations_summary;
 mod dispatch_stall;
 mod funnel_rows;
 mod heard_summary;
@@ -25,6 +26,7 @@ mod verdict;
 pub use bill::{BillItem, BillSummary, BillTotals, CostEach, LimitsUsed, OldPrices};
 pub use break_up::GapStretch;
 pub(crate) use break_up::{BREAKS_UP, MATERIAL_RATIO, MATERIAL_RISE, break_up};
+pub use conversations_summary::ConversationsSummary;
 pub use dispatch_stall::{DispatchStall, StalledJoins, WORKERS_AWAITED, WORKERS_KEPT};
 pub(crate) use funnel_rows::{FunnelRow, Loss, funnel_rows, single_mode};
 pub use heard_summary::{HeardSummary, KeyWordSummary, MissedKeyWord};

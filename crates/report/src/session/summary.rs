@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::bill::BillSummary;
+use super::conversations_summary::ConversationsSummary;
 use super::heard_summary::HeardSummary;
 use super::quality_summary::QualitySummary;
 use super::summary_parts::{
@@ -81,6 +82,9 @@ pub struct Summary {
     /// The cost at list prices; absent if nothing is charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bill: Option<BillSummary>,
+    /// How conversations of our own callers ended; absent where nothing was special about them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversations: Option<ConversationsSummary>,
     /// How well agents heard our own callers; absent where they wrote no transcripts of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard: Option<HeardSummary>,
@@ -149,6 +153,7 @@ impl Summary {
                 })
                 .collect(),
             bill: BillSummary::of(folded),
+            conversations: ConversationsSummary::of(folded),
             heard: HeardSummary::of(folded),
             quality: QualitySummary::of(folded),
             pairs: verdict.pairs.clone(),

@@ -288,6 +288,22 @@ impl SessionBuilder {
     }
 
     /// The events so far.
+    /// Changes what callers said at the end of their conversations.
+    pub(crate) fn tell_of_conversations(
+        &mut self,
+        change: impl Fn(ConversationSummary) -> ConversationSummary,
+    ) {
+        for event in &mut self.events {
+            if let EventKind::Conversation { summary, .. } = &mut event.kind {
+                *summary = change(*summary);
+            }
+        }
+        self.fold = Fold::default();
+        for event in &self.events {
+            self.fold.add(event).expect("the events are those of a session");
+        }
+    }
+
     pub(crate) fn events(&self) -> &[Event] {
         &self.events
     }

@@ -253,6 +253,9 @@ export default defineAgent({
     const { room, metadata } = ctx.job;
     note('job', { room: room.name, version, behaviour, metadata, room_metadata: room.metadata });
     if (options.participant === 'standard') return joinAsStandard(ctx, options);
+    if (options.end === 'crash_at_once') {
+      throw new Error('this agent dies before it joins');
+    }
     const sharedKey = new TextEncoder().encode('a key that the caller does not have');
     await ctx.connect(options.encrypted ? { keyProviderOptions: { sharedKey } } : undefined);
     if (options.end === 'crash') {

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::super::agents::HIDDEN_AFTER;
 use super::super::prepared_script::PreparedTurn;
 use super::scene::{Scene, at, expression, participant, script, speaks, tone, track, writes};
 use crate::data::DataEvent;
@@ -92,28 +91,6 @@ fn silence_that_the_server_makes_is_no_sign_of_the_agent() {
     scene.until(6_000);
     let (turns, ..) = scene.end();
     assert!(turns[0].last.unwrap() <= at(3_020), "{turns:?}");
-}
-
-#[test]
-fn a_hidden_agent_has_its_conversation() {
-    let mut scene = Scene::alone(Mode::Chat, script(vec![writes("One.")]));
-    scene.opens(1_000, "", "s", "SG_0");
-    scene.chunk(1_020, "s", "Welcome.");
-    scene.closes(1_040, "s");
-    let hidden_at = 1_000 + HIDDEN_AFTER.0 / 1_000;
-    scene.until(hidden_at - 20);
-    assert_eq!(scene.handle.take_log(), [] as [&str; 0]);
-    scene.until(hidden_at + 600);
-    assert_eq!(scene.handle.take_log(), ["lk.chat: One."]);
-    let updates = scene.updates();
-    assert!(updates.contains(&(hidden_at, UpdateKind::HiddenAgent)), "{updates:?}");
-    assert!(updates.contains(&(1_020, UpdateKind::Greeted)), "{updates:?}");
-    scene.opens(hidden_at + 700, "", "t", "SG_1");
-    scene.chunk(hidden_at + 720, "t", "Yes.");
-    scene.closes(hidden_at + 740, "t");
-    scene.until(hidden_at + 2_000);
-    assert!(scene.handle.has_left);
-    assert!(scene.summary().hidden);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod chat;
 mod ends;
 mod greeting;
 mod hand_offs;
+mod hidden_agent;
 mod outages;
 mod quality;
 mod recordings;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, channel};
 
 use regex::Regex;
@@ -86,6 +87,8 @@ pub(super) fn track(sid: &str, name: &str, is_microphone: bool) -> RemoteAudioTr
 /// A caller, what it did and reported, and the agent's voice.
 pub(super) struct Scene {
     pub(super) handle: RecordingHandle,
+    /// Whether the caller is told that its agent is there, and announced to nobody.
+    pub(super) agent_is_hidden: Arc<AtomicBool>,
     caller: Caller,
     next: NextTick,
     had_event: bool,
@@ -120,18 +123,21 @@ impl Scene {
             staying: ReconnectSettings::DEFAULT,
             speech: Some(SpeechSettings::default()),
         };
+        let agent_is_hidden = Arc::new(AtomicBool::new(false));
         let config = CallerConfig {
             run: RunIndex(7),
             mode,
             script: Arc::new(script),
             settings,
             abandons: true,
+            agent_is_hidden: agent_is_hidden.clone(),
             rpc_answers: [("locate".to_owned(), "Berlin".to_owned())].into(),
             on_update: Box::new(move |update| sender.send(update).expect("the scene receives")),
             recording,
         };
         Self {
             handle: RecordingHandle::default(),
+            agent_is_hidden,
             caller: Caller::new(config).unwrap(),
             next: NextTick::OnEvent,
             had_event: true,

@@ -12,6 +12,7 @@ use rushhour_core::units::{DispatchId, Identity, Micros, RunIndex};
 use rushhour_livekit::{LiveKitError, LiveKitErrorKind};
 
 mod heard_late;
+mod hidden_agent;
 
 const fn at(millis: u64) -> SessionTime {
     SessionTime(millis * 1_000)
@@ -121,8 +122,13 @@ impl Scene {
         }
     }
 
+    /// The server lists the agent's job, or none, and that nobody else is in the room.
     fn assigned(&mut self, millis: u64, result: bool) {
-        self.run.dispatch_checked(Ok(result), &self.settings, at(millis), &mut self.effects);
+        self.checked(millis, DispatchCheck::of_job(result));
+    }
+
+    fn checked(&mut self, millis: u64, check: DispatchCheck) {
+        self.run.dispatch_checked(Ok(check), &self.settings, at(millis), &mut self.effects);
     }
 
     /// The effects since the last call as text, without wake-ups.

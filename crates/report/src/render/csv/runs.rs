@@ -12,7 +12,7 @@ use rushhour_core::event::{Outcome, RunMapping, SessionHeader};
 use rushhour_core::profile::Profile;
 use rushhour_core::units::{Metric, Micros, SessionTime};
 
-const HEADER: [&str; 81] = [
+const HEADER: [&str; 84] = [
     "run",
     "stage",
     "measured",
@@ -94,10 +94,15 @@ const HEADER: [&str; 81] = [
     "backchannels_stopped_for",
     "received.loss",
     "received.jitter_us",
+    "ended",
+    "agent_last_active_us",
+    "hand_offs",
 ];
 
-/// The last columns, from `speech_us` on.
+/// The columns from `speech_us` to `received.jitter_us`.
 const QUALITY_COLUMNS: usize = SPEECH_COLUMNS + 9;
+/// The columns after them, on the end of the conversation.
+const END_COLUMNS: usize = 3;
 
 /// Writes runs, one by one.
 pub struct RunsCsv<W: Write> {
@@ -178,7 +183,7 @@ impl<W: Write> RunsCsv<W> {
         let ended = record.ending.as_ref();
         let heard = HeardOfRun::of(record);
         let heard = (heard != HeardOfRun::default()).then_some(heard);
-        let line: [String; HEADER.len() - QUALITY_COLUMNS] = [
+        let line: [String; HEADER.len() - QUALITY_COLUMNS - END_COLUMNS] = [
             record.run.to_string(),
             stage.to_owned(),
             measured.to_string(),
@@ -247,7 +252,10 @@ impl<W: Write> RunsCsv<W> {
             count(heard.map(|heard| heard.key_words_heard)),
             ratio(heard.and_then(|heard| heard.key_word_share())),
         ];
-        write_record(&mut self.csv, line.into_iter().chain(quality_cells(record)))
+        write_record(
+            &mut self.csv,
+            line.into_iter().chain(quality_cells(record)).chain(end_cells(record)),
+        )
     }
 
     /// In dollars with six decimals; empty if nothing is charged, or if the run has no outcome.
@@ -290,6 +298,16 @@ fn quality_cells(record: &RunRecord) -> impl Iterator<Item = String> {
     speech_cells(sound).into_iter().chain(others)
 }
 
+/// How the conversation ended; empty where the journal does not say: nothing was special about it, or it was not ours.
+fn end_cells(record: &RunRecord) -> [String; END_COLUMNS] {
+    let end = record.conversation;
+    [
+        end.map_or("", |end| end.ended.name()).to_owned(),
+        moment(end.and_then(|end| end.agent_last_active)),
+        count(end.map(|end| end.hand_offs.into())),
+    ]
+}
+
 fn outcome_cells(record: &RunRecord) -> (&str, &str, &str, &str) {
     match record.ending.as_ref().map(|ending| &ending.outcome) {
         None => ("open", "", "", ""),
@@ -327,11 +345,17 @@ mod tests {
     use super::*;
     use crate::fold::Fold;
     use crate::session::test_sessions::taken;
-    use rushhour_core::event::EventKind;
+    use rushhour_core::event::{ConversationEnd, ConversationSummary, EventKind};
 
     #[test]
-    fn each_run_has_its_interruptions_and_back_channels_in_the_last_columns() {
-        let session = taken(&[(2, 40, 4)]);
+    fn the_last_columns_have_interruptions_back_channels_and_the_end_of_the_conversation() {
+        let mut session = taken(&[(2, 40, 4)]);
+        session.tell_of_conversations(|summary| ConversationSummary {
+            ended: ConversationEnd::ProcessGone,
+            hand_offs: 1,
+            last_active: Some(SessionTime(7_000_000)),
+            ..summary
+        });
         let EventKind::Opened(header) = &session.events()[0].kind else { panic!("not opened") };
         let (mut bytes, mut fold) = (Vec::new(), Fold::default());
         let mut csv = RunsCsv::new(header, &mut bytes).unwrap();
@@ -343,17 +367,17 @@ mod tests {
         let ends: Vec<&str> = text
             .lines()
             .map(|line| {
-                let (at, _) = line.rmatch_indices(',').nth(5).unwrap();
+                let (at, _) = line.rmatch_indices(',').nth(8).unwrap();
                 &line[at + 1..]
             })
             .collect();
         let expected = [
             "interruptions,interruptions_ignored,backchannels,backchannels_stopped_for,\
-             received.loss,received.jitter_us",
-            "1,1,2,1,,",
-            "1,0,2,0,,",
-            "1,0,2,0,,",
-            "1,0,2,0,,",
+             received.loss,received.jitter_us,ended,agent_last_active_us,hand_offs",
+            "1,1,2,1,,,process_gone,7000000,1",
+            "1,0,2,0,,,process_gone,7000000,1",
+            "1,0,2,0,,,process_gone,7000000,1",
+            "1,0,2,0,,,process_gone,7000000,1",
         ];
         assert_eq!(ends, expected);
     }
