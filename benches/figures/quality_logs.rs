@@ -41,6 +41,11 @@ impl ReportedTurn {
         &self.report["sound"]
     }
 
+    /// How long after the caller's turn the agent had finished, in microseconds.
+    pub(super) fn done_after(&self) -> Option<u64> {
+        self.report["done"].as_u64()?.checked_sub(self.report["said"].as_u64()?)
+    }
+
     pub(super) fn talked_over(&self) -> bool {
         self.report["taking"]["talked_over"].as_bool().unwrap_or(false)
     }

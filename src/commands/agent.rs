@@ -167,6 +167,10 @@ struct DelayArgs {
         value_parser = parse_unit::<DelayDistribution>
     )]
     yield_delay: DelayDistribution,
+    /// From the caller's last sound to the moment at which its turn is over, as detectors of its end wait; without it, once
+    /// 200 ms of silence were heard.
+    #[arg(long, value_name = "DURATION", value_parser = parse_unit::<PositiveDuration>)]
+    end_of_turn_delay: Option<PositiveDuration>,
     /// From the state `listening` to the greeting.
     #[arg(
         long,
@@ -402,6 +406,7 @@ fn behaviour(arguments: &AgentArgs) -> Result<Behaviour, CliError> {
         join_delay: delays.join_delay,
         ready_delay: delays.ready_delay,
         greeting: greeting(arguments),
+        end_of_turn_delay: delays.end_of_turn_delay.map(PositiveDuration::micros),
         turn_delay: delays.turn_delay,
         final_delay: delays.final_delay,
         yield_delay: delays.yield_delay,

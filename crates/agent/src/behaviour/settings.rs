@@ -78,6 +78,8 @@ pub struct Behaviour {
     pub ready_delay: DelayDistribution,
     /// The greeting, if the agent greets.
     pub greeting: Option<AgentGreeting>,
+    /// From the caller's last sound to the moment at which its turn is over; without it, once its silence is heard.
+    pub end_of_turn_delay: Option<Micros>,
     /// From the end of the caller's turn to the start of the answer.
     pub turn_delay: DelayDistribution,
     /// From the first word of a written answer to its last.
@@ -132,6 +134,7 @@ impl Default for Behaviour {
             join_delay: DelayDistribution::fixed(0),
             ready_delay: DelayDistribution::fixed(0),
             greeting: None,
+            end_of_turn_delay: None,
             turn_delay: DelayDistribution::fixed(300),
             final_delay: DelayDistribution::fixed(50),
             yield_delay: DelayDistribution::fixed(200),

@@ -338,6 +338,7 @@ impl AgentSession {
             Step::BecomeReady { since } => self.become_ready(since, handle),
             Step::Greet { since } => self.greet(since, handle),
             Step::SendStaleSegment => self.send_stale_segment(handle),
+            Step::EndTurn { since } => self.turn_over(since, handle),
             Step::StartAnswer => self.start_answer(handle),
             Step::ContinueEndlessText => self.continue_endless_text(handle),
             Step::FinishAnswer => self.finish_answer(handle),

@@ -9,7 +9,7 @@ use crate::behaviour::{
 use rushhour_callers::audio::Clip;
 use rushhour_callers::participant::{DepartureReason, ParticipantEvent, RemoteParticipant};
 use rushhour_core::event::{Reconnect, ReconnectCause, ReconnectMethod};
-use rushhour_core::units::{Identity, Mode, SessionTime, SoundLevel};
+use rushhour_core::units::{Identity, Micros, Mode, SessionTime, SoundLevel};
 
 fn habit(mode: Mode, behaviour: Behaviour) -> TestSession {
     TestSession::listening(mode, None, behaviour)
@@ -105,6 +105,48 @@ fn a_late_greeting_comes_even_if_the_caller_was_first() {
     session.tick(2_150);
     let facts = session.facts();
     assert!(facts.contains(&fact(2_150, "late_greeting 2050000 2000000")), "{facts:?}");
+}
+
+#[test]
+fn a_late_greeting_may_come_before_the_caller_s_turn_is_over() {
+    let greeting =
+        AgentGreeting { text: "Welcome.".to_owned(), delay: "2s".parse().unwrap(), insists: true };
+    let end_of_turn_delay = Some(Micros::from_secs(1));
+    let greeting = Some(greeting);
+    let mut session =
+        habit(Mode::Voice, Behaviour { greeting, end_of_turn_delay, ..Behaviour::default() });
+    session.receive_speech(1_000, 600);
+    session.tick_until(4_000);
+    let facts = session.facts();
+    let of = |name: &str| facts.iter().find(|(_, fact)| fact.starts_with(name)).unwrap().0;
+    let heard = of("heard_speech");
+    assert!((1_560..=1_600).contains(&heard), "{facts:?}");
+    assert!((2_000..=2_150).contains(&of("late_greeting")), "{facts:?}");
+    let answers = facts.iter().filter(|(_, fact)| fact.starts_with("first_audible"));
+    let [greeted, answered] = answers.map(|(at, _)| *at).collect::<Vec<_>>()[..] else {
+        panic!("a greeting and an answer: {facts:?}")
+    };
+    assert!((heard + 200..heard + 1_000).contains(&greeted), "{facts:?}");
+    assert!((heard + 1_000..heard + 1_060).contains(&answered), "{facts:?}");
+    let states = session.handle.take_log();
+    let busy: Vec<&str> = states
+        .iter()
+        .map(String::as_str)
+        .filter(|state| ["thinking", "speaking"].contains(state))
+        .collect();
+    assert_eq!(busy, ["speaking", "thinking", "speaking"], "{states:?}");
+}
+
+#[test]
+fn a_caller_that_goes_on_before_its_turn_is_over_continues_it() {
+    let end_of_turn_delay = Some(Micros::from_secs(1));
+    let mut session = habit(Mode::Voice, Behaviour { end_of_turn_delay, ..Behaviour::default() });
+    session.receive_speech(1_000, 600);
+    session.receive_speech(2_200, 600);
+    session.tick_until(6_000);
+    let facts = session.facts();
+    let turns = facts.iter().filter(|(_, fact)| fact.starts_with("heard_speech")).count();
+    assert_eq!(turns, 1, "{facts:?}");
 }
 
 #[test]

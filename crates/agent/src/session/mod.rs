@@ -6,6 +6,7 @@ mod agent_session;
 mod attributes;
 mod avatar;
 mod breakup;
+mod caller_speech;
 mod context;
 mod filler;
 #[cfg(test)]

@@ -14,6 +14,10 @@ pub(super) enum Step {
     },
     /// Send a segment that belongs to no answer.
     SendStaleSegment,
+    /// Take the caller's turn to be over, whose last sound was at `since`.
+    EndTurn {
+        since: SessionTime,
+    },
     StartAnswer,
     /// Send another chunk of an answer that never ends.
     ContinueEndlessText,
@@ -42,7 +46,15 @@ impl StepQueue {
 
     /// Cancels all steps of an answer.
     pub(super) fn cancel_answer(&mut self) {
-        self.0.retain(|(_, step)| matches!(step, Step::BecomeReady { .. } | Step::Greet { .. }));
+        let is_kept = |step: &Step| {
+            matches!(step, Step::BecomeReady { .. } | Step::Greet { .. } | Step::EndTurn { .. })
+        };
+        self.0.retain(|(_, step)| is_kept(step));
+    }
+
+    /// The caller goes on with its turn.
+    pub(super) fn cancel_end_of_turn(&mut self) {
+        self.0.retain(|(_, step)| !matches!(step, Step::EndTurn { .. }));
     }
 
     /// When the speech began to which the agent is about to yield, if it is.

@@ -1,9 +1,7 @@
 //! The turns of a conversation: receiving the caller's turn, answering it, and yielding to an interruption.
 
-use super::agent_session::{AgentSession, CallerSpeech};
-use super::attributes::{
-    AgentState, TRANSCRIPTION_TOPIC, end_of_segment, open_segment, user_transcription,
-};
+use super::agent_session::AgentSession;
+use super::attributes::{AgentState, TRANSCRIPTION_TOPIC, end_of_segment, open_segment};
 use super::avatar::BecameAudible;
 use super::breakup::{BreakKind, SpeechBreak};
 use super::filler::Filler;
@@ -11,7 +9,6 @@ use super::step_queue::Step;
 use super::voice::Voice;
 use crate::behaviour::JobFault;
 use crate::truth::{AgentFact, MeasuredDelay};
-use rushhour_callers::audio::SpeechEdge;
 use rushhour_callers::data::{AGENT_SESSION_TOPIC, encode_turn_metrics};
 use rushhour_callers::engine::ParticipantHandle;
 use rushhour_callers::participant::SendOutcome;
@@ -23,7 +20,7 @@ const ENDLESS_TEXT_INTERVAL: Micros = Micros::from_millis(100);
 
 /// What an answer responds to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trigger {
+pub(super) enum Trigger {
     Text,
     /// Speech, and how long after its end the end was detected.
     Speech(Micros),
@@ -35,7 +32,7 @@ enum Trigger {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) turn: u32,
-    trigger: Trigger,
+    pub(super) trigger: Trigger,
     /// The end of the caller's turn.
     pub(super) since: SessionTime,
     /// Before it starts, counted from `since`.
@@ -69,7 +66,7 @@ impl Answer {
     }
 
     /// Whether the caller has heard something of it, so that speech of the caller interrupts it.
-    const fn has_begun(&self) -> bool {
+    pub(super) const fn has_begun(&self) -> bool {
         self.started_after.is_some()
             || matches!(self.filler, Filler::Saying { audible: true } | Filler::Said)
     }
@@ -122,82 +119,7 @@ impl AgentSession {
         self.prepare_answer(Trigger::Text, at, format!("You said: {text}"), handle);
     }
 
-    /// The caller has started or stopped to speak.
-    pub(super) fn receive_speech(
-        &mut self,
-        edges: &[SpeechEdge],
-        handle: &mut dyn ParticipantHandle,
-    ) {
-        for edge in edges {
-            // A session that is not ready, or hands over, ignores what it hears.
-            if !self.ready || self.successor.is_some() {
-                return;
-            }
-            match *edge {
-                SpeechEdge::Started { at } => self.speech_started(at, handle),
-                SpeechEdge::Ended { last_audible_at } => self.speech_ended(last_audible_at, handle),
-            }
-        }
-    }
-
-    fn speech_started(&mut self, at: SessionTime, handle: &mut dyn ParticipantHandle) {
-        let Some(answer) = &self.answer else {
-            if let Some(after) = self.context.behaviour.talks_over_after(&self.room, self.turn + 1)
-            {
-                self.steps.schedule(at + after, Step::TalkOver { since: at });
-            }
-            return;
-        };
-        let turn = answer.turn;
-        if answer.has_begun() {
-            self.record(at, AgentFact::BargedIn { room: self.room.clone(), turn });
-            if self.context.behaviour.keeps_talking(&self.room, turn) {
-                self.record(at, AgentFact::KeptTalking { room: self.room.clone(), turn });
-                self.caller_speech = CallerSpeech::Backchannel;
-                return;
-            }
-            let delay = self.context.behaviour.yield_delay(&self.room, turn);
-            self.steps.schedule(at + delay, Step::YieldToCaller { since: at });
-        } else if matches!(answer.trigger, Trigger::Speech(_)) {
-            // It was only a pause: the same turn continues.
-            self.turn -= 1;
-            self.interrupt(handle);
-            self.set_state(AgentState::Listening, handle);
-        }
-    }
-
-    fn speech_ended(&mut self, last_audible_at: SessionTime, handle: &mut dyn ParticipantHandle) {
-        let speech = std::mem::replace(&mut self.caller_speech, CallerSpeech::Turn);
-        if speech == CallerSpeech::Backchannel {
-            return;
-        }
-        if let Some(since) = self.steps.yields_since() {
-            // The caller stopped before the agent had yielded.
-            self.yield_to_caller(since, handle);
-        }
-        self.turn += 1;
-        let known_after_us = handle.now().since(last_audible_at);
-        let (room, turn) = (self.room.clone(), self.turn);
-        self.record(last_audible_at, AgentFact::HeardSpeech { room, turn, known_after_us });
-        if let (Some(caller), true) = (&self.caller, self.context.behaviour.user_transcription) {
-            let track = self.voice.as_ref().and_then(|voice| voice.caller_track());
-            let hears = &self.context.behaviour.hears;
-            let number = usize::try_from(turn).unwrap_or(usize::MAX).saturating_sub(1);
-            let heard = number.checked_rem(hears.len()).map(|number| hears[number].clone());
-            let attributes = user_transcription(&format!("user_{turn}"), track, heard.is_some());
-            let is_final = heard.is_some();
-            let text = heard.unwrap_or_else(|| format!("What the caller said, turn {turn}."));
-            handle.send_text_as(caller, TRANSCRIPTION_TOPIC, &text, attributes);
-            if is_final {
-                let room = self.room.clone();
-                self.record(handle.now(), AgentFact::Transcribed { room, turn, text });
-            }
-        }
-        let text = format!("I have heard you, turn {turn}.");
-        self.prepare_answer(Trigger::Speech(known_after_us), last_audible_at, text, handle);
-    }
-
-    fn prepare_answer(
+    pub(super) fn prepare_answer(
         &mut self,
         trigger: Trigger,
         since: SessionTime,
@@ -210,6 +132,11 @@ impl AgentSession {
         self.interrupt(handle);
         let load = self.context.load(handle.now());
         let delay = self.context.behaviour.turn_delay(&self.room, self.turn, load);
+        // Nobody answers before the turn is over.
+        let delay = match trigger {
+            Trigger::Speech(_) => delay.max(self.end_of_turn_delay()),
+            Trigger::Text | Trigger::Greeting => delay,
+        };
         let mut answer = Answer::new(self.turn, trigger, since, delay, text);
         if self.context.behaviour.filler.is_some() {
             answer.filler = Filler::ToSay;
@@ -452,7 +379,7 @@ impl AgentSession {
     }
 
     /// Cancels the answer in preparation or in progress.
-    fn interrupt(&mut self, handle: &mut dyn ParticipantHandle) {
+    pub(super) fn interrupt(&mut self, handle: &mut dyn ParticipantHandle) {
         self.steps.cancel_answer();
         if let Some(voice) = &mut self.voice {
             voice.stop_speaking();

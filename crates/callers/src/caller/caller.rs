@@ -216,7 +216,7 @@ impl Caller {
             turn: None,
             session_probe: SessionProbe::default(),
             rtc_stats_request: RtcStatsRequest::default(),
-            tool_calls: ToolCalls::default(),
+            tool_calls: ToolCalls::new(config.settings.patience.longest_tool.micros()),
             outcome: None,
             summary: ConversationSummary::default(),
             agent_connection: ConnectionHistory::default(),

@@ -76,6 +76,10 @@ impl Caller {
                 self.note_agent_output(at);
             }
             self.judge_sound();
+            // On a busy machine a text may come before the states around it, of which the last is `listening` again.
+            if matches!(event, DataEvent::TextStreamClosed { .. }) && self.agents.is_listening() {
+                self.ask_for_tools(at, handle);
+            }
         }
     }
 
@@ -100,12 +104,12 @@ impl Caller {
         if let Some(SessionReport::RtcStats(stats)) = &report {
             self.summary.agent_rtc = Some(*stats);
         }
-        if let Some(question) = self.tool_calls.session_heard() {
-            Self::ask_session(question, handle);
-        }
         if report.is_some_and(|report| self.tool_calls.note(report, at)) {
             // Its result is about to be told: the agent's silence begins anew.
             self.turn_state.agent_active(at);
+        }
+        if let Some(question) = self.tool_calls.session_heard(at) {
+            Self::ask_session(question, handle);
         }
         self.model_usage = decode_model_usage(bytes).or(self.model_usage);
         if let Some(item) = decode_item_metrics(bytes) {
@@ -123,6 +127,11 @@ impl Caller {
         handle: &mut dyn ParticipantHandle,
     ) {
         self.listens_since = Some(at);
+        self.ask_for_tools(at, handle);
+    }
+
+    /// Asks for tools that run, where that is not told, of an agent that has said something and listens.
+    fn ask_for_tools(&mut self, at: SessionTime, handle: &mut dyn ParticipantHandle) {
         let has_said = self.turn.as_ref().is_some_and(|turn| turn.said_at.is_some());
         if has_said && let Some(question) = self.tool_calls.agent_listens(at) {
             Self::ask_session(question, handle);
@@ -298,6 +307,15 @@ impl Caller {
         }
     }
 
+    /// Whether what the agent said since the first turn may still turn out to be its greeting.
+    pub(super) fn may_have_greeted_only(&self, now: SessionTime) -> bool {
+        let resumes_within = self.config.settings.patience.resumes_within.micros();
+        self.turn.as_ref().is_some_and(|turn| {
+            turn.said_at.is_some_and(|said_at| now < said_at + resumes_within)
+                && turn.may_have_greeted_only(&self.utterances, &self.agents)
+        })
+    }
+
     /// The first turn was lost in the greeting: the caller says it again.
     pub(super) fn repeat_lost_turn(&mut self, now: SessionTime) {
         if let Some(at) = self.first_heard_at
@@ -308,18 +326,19 @@ impl Caller {
         self.say_again(now);
     }
 
-    /// Whether the turn was written to an agent that was going, and its successor came too late for it: it has listened in
-    /// silence since.
+    /// Whether the turn was said to an agent that was going, and its successor came too late for it: it has listened in
+    /// silence since, if it has not only greeted.
     pub(super) fn is_lost_in_a_hand_off(&self, progress: AnswerProgress, now: SessionTime) -> bool {
         let Some(said_at) = self.turn.as_ref().and_then(|turn| turn.said_at) else { return false };
-        let is_unanswered = self.voice.is_none() && progress == AnswerProgress::None;
+        let is_unanswered = matches!(progress, AnswerProgress::None | AnswerProgress::Resumed);
+        let listens_since = self.listens_since.unwrap_or_default();
         let resumes_within = self.config.settings.patience.resumes_within.micros();
         is_unanswered
             && self.agents.is_listening()
             && self.agents.all_came_after(said_at)
             && self
                 .silent_since(now)
-                .is_some_and(|since| now >= since.max(said_at) + resumes_within)
+                .is_some_and(|since| now >= since.max(said_at).max(listens_since) + resumes_within)
     }
 
     /// Says the open turn again, which nobody heard.

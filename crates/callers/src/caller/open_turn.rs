@@ -1,12 +1,14 @@
 //! A turn in progress: what is known of it so far.
 
 use super::agents::Agents;
+use super::expected_text::find_expected;
 use super::prepared_script::{PreparedTurn, TurnContent};
 use super::utterances::{TEXT_SLACK, Utterance, Utterances};
 use crate::data::{ItemMetrics, MeasuredItem};
 use rushhour_core::event::{Turn, TurnEnding, TurnParts};
 use rushhour_core::units::{Micros, SessionTime};
 
+mod late_greeting;
 mod turn_taking;
 
 /// Talk spurts of a turn that are kept; those beyond lengthen the last.
@@ -19,6 +21,8 @@ pub(super) struct OpenTurn {
     pub(super) index: usize,
     /// When the caller began.
     pub(super) began: SessionTime,
+    /// In voice, whether the agent tells its state and has not greeted: what it says next may be its greeting.
+    pub(super) may_be_greeted: bool,
     /// Whether the agent had not finished when the caller began.
     pub(super) interrupts: bool,
     /// The interruption, if the agent was speaking when the caller began.
@@ -29,6 +33,8 @@ pub(super) struct OpenTurn {
     pub(super) said_at: Option<SessionTime>,
     /// In voice, what the agent said since the caller began.
     spurts: Vec<SpeechInterval>,
+    /// When the agent was first heard or read after it, where the script says what is expected: its filler, or its answer.
+    first_any: Option<SessionTime>,
     /// When the answer began.
     pub(super) answer_began: Option<SessionTime>,
     /// When the answer ended.
@@ -50,6 +56,17 @@ const SHORTEST_REACTION: Micros = Micros::from_millis(200);
 struct SpeechInterval {
     began: SessionTime,
     ended: Option<SessionTime>,
+}
+
+/// What is known of a spoken answer.
+#[derive(Debug, Clone, Copy)]
+struct SpokenAnswer {
+    /// When the agent was first heard after the turn.
+    first: Option<SessionTime>,
+    /// When the answer began.
+    began: Option<SessionTime>,
+    ended: Option<SessionTime>,
+    progress: AnswerProgress,
 }
 
 /// A turn that began while the agent was speaking.
@@ -98,6 +115,32 @@ pub(super) enum AnswerProgress {
     Unexpected,
 }
 
+/// Whether an agent that took over, and could not hear yet what was said at `said_at`, greets with this.
+fn is_greeting(
+    one: &Utterance,
+    said_at: SessionTime,
+    utterances: &Utterances,
+    agents: &Agents,
+) -> bool {
+    !agents.could_hear(&one.sender, said_at) && utterances.is_first_of_its_sender(one)
+}
+
+/// Whether what was heard from `began` on is such a greeting: nothing else was begun since its text.
+fn is_spoken_greeting(
+    began: SessionTime,
+    said_at: SessionTime,
+    utterances: &Utterances,
+    agents: &Agents,
+) -> bool {
+    let begun = utterances.since(SessionTime::START);
+    let latest = begun.filter(|one| one.opened_at <= began + TEXT_SLACK).last();
+    latest.is_some_and(|one| {
+        let is_said_then = began <= one.opened_at + TEXT_SLACK
+            || one.closed_at.is_none_or(|closed| closed >= began);
+        is_said_then && is_greeting(one, said_at, utterances, agents)
+    })
+}
+
 impl OpenTurn {
     pub(super) fn new(index: usize, began: SessionTime) -> Self {
         Self { index, began, ..Self::default() }
@@ -109,7 +152,7 @@ impl OpenTurn {
     }
 
     /// Looks for the answer in what the agent wrote after the caller had finished: the first segment, or the first
-    /// that is as expected. Sets the answer's times.
+    /// that is as expected, alone or with others. Sets the answer's times.
     ///
     /// An agent that took over and could not hear the caller yet has not answered with the first that it writes: it greets.
     pub(super) fn find_written_answer(
@@ -119,22 +162,22 @@ impl OpenTurn {
         agents: &Agents,
     ) -> AnswerProgress {
         let Some(said_at) = self.said_at else { return AnswerProgress::None };
-        let greets = |one: &Utterance| {
-            !agents.could_hear(&one.sender, said_at) && utterances.is_first_of_its_sender(one)
+        let has_text = |one: &&Utterance| {
+            one.first_text_at.is_some() && !is_greeting(one, said_at, utterances, agents)
         };
-        let has_text = |one: &&Utterance| one.first_text_at.is_some() && !greets(one);
         // Asked at every tick, so nothing is collected.
         let written = || utterances.since(said_at).filter(has_text);
         let Some(first) = written().next() else { return AnswerProgress::None };
         let answer = match &prompt.expect {
-            None => Some(first),
+            None => Some((first, first)),
             Some(expect) => {
-                written().find(|one| one.closed_at.is_some() && expect.is_match(&one.text_so_far()))
+                self.first_any = first.first_text_at;
+                find_expected(|| written().filter(|one| one.closed_at.is_some()), expect)
             }
         };
-        let shown = answer.unwrap_or(first);
-        (self.answer_began, self.answer_ended) = (shown.first_text_at, shown.closed_at);
-        match (answer, shown.closed_at) {
+        let (begins, ends) = answer.unwrap_or((first, first));
+        (self.answer_began, self.answer_ended) = (begins.first_text_at, ends.closed_at);
+        match (answer, ends.closed_at) {
             (Some(_), Some(_)) => AnswerProgress::Complete,
             (None, Some(_)) if written().all(|one| one.closed_at.is_some()) => {
                 AnswerProgress::Unexpected
@@ -144,10 +187,11 @@ impl OpenTurn {
     }
 
     /// Looks for the answer in what the agent said after the caller had finished: what it said first, or the first
-    /// whose transcript is as expected. Sets the answer's times.
+    /// whose transcript is as expected, alone or with others. Sets the answer's times.
     ///
     /// What it says within `resumes_within` while a segment of before is open belongs to that: a greeting that came
-    /// late, or a sentence that it paused.
+    /// late, or a sentence that it paused. What an agent says first that took over and could not hear the caller yet is
+    /// its greeting.
     pub(super) fn find_spoken_answer(
         &mut self,
         prompt: &PreparedTurn,
@@ -157,11 +201,12 @@ impl OpenTurn {
     ) -> AnswerProgress {
         let Some(said_at) = self.said_at else { return AnswerProgress::None };
         let answer = self.spoken_answer(said_at, prompt, utterances, agents, resumes_within);
-        (self.answer_began, self.answer_ended) = (answer.0, answer.1);
-        answer.2
+        self.first_any = answer.first.filter(|_| prompt.expect.is_some());
+        (self.answer_began, self.answer_ended) = (answer.began, answer.ended);
+        answer.progress
     }
 
-    /// When the spoken answer began and ended, and how far it has come. Asked at every tick, so nothing is collected.
+    /// The spoken answer, and how far it has come. Asked at every tick, so nothing is collected.
     fn spoken_answer(
         &self,
         said_at: SessionTime,
@@ -169,10 +214,12 @@ impl OpenTurn {
         utterances: &Utterances,
         agents: &Agents,
         resumes_within: Micros,
-    ) -> (Option<SessionTime>, Option<SessionTime>, AnswerProgress) {
+    ) -> SpokenAnswer {
         let spurts = || self.speech(utterances, agents);
-        let continues = |spurt: &SpeechInterval| {
-            spurt.began <= said_at + resumes_within && utterances.continues(said_at, spurt.began)
+        let is_of_before = |spurt: &SpeechInterval| {
+            let continues = spurt.began <= said_at + resumes_within
+                && utterances.continues(said_at, spurt.began);
+            continues || is_spoken_greeting(spurt.began, said_at, utterances, agents)
         };
         let reaction = match prompt.content {
             TurnContent::Keys(_) => Micros::ZERO,
@@ -180,25 +227,36 @@ impl OpenTurn {
         };
         let heard_at = said_at + reaction;
         let later = || spurts().filter(|spurt| spurt.began > heard_at);
-        let answers = || later().filter(|one| !continues(one));
+        let answers = || later().filter(|one| !is_of_before(one));
+        let greets_until = self.greets_until(answers, said_at + resumes_within, utterances, agents);
+        let answers = || answers().filter(|one| greets_until.is_none_or(|until| one.began > until));
         let Some(first) = answers().next() else {
             let progress = match (later().next(), spurts().last()) {
                 (Some(_), _) => AnswerProgress::Resumed,
                 (None, Some(_)) => AnswerProgress::Early,
                 (None, None) => AnswerProgress::None,
             };
-            return (None, spurts().last().and_then(|last| last.ended), progress);
+            let ended = spurts().last().and_then(|last| last.ended);
+            return SpokenAnswer { first: None, began: None, ended, progress };
         };
         let expected = prompt.expect.as_ref().map(|expect| {
-            let text = utterances.since(said_at).find(|one| expect.is_match(&one.text_so_far()))?;
-            Self::speech_of(text.first_text_at?, answers)
+            let said = || {
+                let later = utterances.since(said_at);
+                later.filter(|one| !is_greeting(one, said_at, utterances, agents))
+            };
+            let (begins, _) = find_expected(said, expect)?;
+            Self::speech_of(begins.first_text_at?, answers)
         });
         let progress = match expected {
             Some(None) => AnswerProgress::Unexpected,
             Some(Some(_)) | None => AnswerProgress::Complete,
         };
-        let began = expected.flatten().unwrap_or(first.began);
-        (Some(began), answers().last().and_then(|last| last.ended), progress)
+        SpokenAnswer {
+            first: Some(first.began),
+            began: Some(expected.flatten().unwrap_or(first.began)),
+            ended: answers().last().and_then(|last| last.ended),
+            progress,
+        }
     }
 
     /// What the agent said, without the sounds of its thinking.
@@ -303,6 +361,7 @@ impl OpenTurn {
         yields_within: Micros,
     ) -> Option<Turn> {
         Some(Turn {
+            first_any: self.first_any,
             first: self.answer_began,
             last: self.answer_ended,
             done,

@@ -46,6 +46,24 @@ impl StateHistory {
         (*activity == AgentActivity::Open).then_some(*at)
     }
 
+    /// Whether agents have begun to think since `time`.
+    pub(super) fn has_thought_since(&self, time: SessionTime) -> bool {
+        self.since(time).any(|(_, activity)| activity == AgentActivity::Thinking)
+    }
+
+    /// When agents that told since `time` that they speak, and had not told that they think, told so afterwards.
+    pub(super) fn thought_after_speaking(&self, time: SessionTime) -> Option<SessionTime> {
+        let mut busy = self.since(time).filter(|(_, activity)| *activity != AgentActivity::Open);
+        let (_, first) = busy.next()?;
+        let (at, then) = busy.next()?;
+        let told = [first, then] == [AgentActivity::Speaking, AgentActivity::Thinking];
+        told.then_some(at)
+    }
+
+    fn since(&self, time: SessionTime) -> impl Iterator<Item = (SessionTime, AgentActivity)> {
+        self.changes.iter().copied().filter(move |(at, _)| *at >= time)
+    }
+
     /// Until when agents that said nothing more have thought: until `now`, or until they told that they listen.
     pub(super) fn thought_until(&self, now: SessionTime) -> Option<SessionTime> {
         let mut latest = self.changes.iter().rev().copied();
@@ -151,6 +169,21 @@ mod tests {
         let spoke = [(1_000, 't'), (2_000, 's'), (3_000, 'l')];
         assert_eq!(until(&spoke), None, "it spoke");
         assert_eq!((until(&spoke[..2]), until(&[]), until(&told[..1])), (None, None, None));
+    }
+
+    #[test]
+    fn agents_that_spoke_without_having_thought_and_think_then_spoke_of_something_else() {
+        let greets = [(500, 'l'), (1_200, 's'), (1_800, 'l'), (2_000, 't'), (2_500, 's')];
+        let after = |changes: &[(u64, char)]| history(changes).thought_after_speaking(at(1_000));
+        assert_eq!((after(&greets), after(&greets[..3])), (Some(at(2_000)), None));
+        let cut_off = [(1_200, 's'), (2_000, 't')];
+        assert_eq!(after(&cut_off), Some(at(2_000)));
+        let before = [(900, 't'), (1_200, 's'), (2_000, 't')];
+        assert_eq!(after(&before), Some(at(2_000)), "what it thought of before is no answer");
+        let answers = [(500, 'l'), (1_200, 't'), (1_210, 'l'), (1_800, 's'), (2_000, 't')];
+        assert_eq!(after(&answers), None, "it thought first");
+        let has_thought = |at_millis| history(&greets).has_thought_since(at(at_millis));
+        assert!(has_thought(2_000) && !has_thought(2_001));
     }
 
     #[test]

@@ -10,14 +10,14 @@ use crate::data::{SessionQuestion, SessionReport};
 
 /// Calls that run at once and are known, at most.
 const MAX_CALLS: usize = 32;
-/// A tool that runs for longer than this while the agent listens is taken to run in the background.
-const LONGEST_TOOL: Micros = Micros::from_secs(30);
 /// How long an answer to a question is waited for; who does not answer in time is not asked again.
 const ANSWER_WITHIN: Micros = Micros::from_secs(2);
 
 /// What is known of the tools of an agent's session.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct ToolCalls {
+    /// A tool that runs for longer than this while the agent listens is taken to run in the background.
+    longest_tool: Micros,
     /// Reported calls that run, since when.
     running: Vec<(String, SessionTime)>,
     /// The history shows a call that has no result: since when.
@@ -29,6 +29,8 @@ pub(super) struct ToolCalls {
     tells_tools: bool,
     /// When the history was asked for, until the answer came.
     history_asked_at: Option<SessionTime>,
+    /// Whether the agent listened when it was not known yet whether its history tells.
+    has_unasked: bool,
 }
 
 /// Whether the session must be asked for tools that run.
@@ -37,8 +39,8 @@ enum Framework {
     /// It has sent nothing.
     #[default]
     Unknown,
-    /// It was asked what it is.
-    Asked,
+    /// It was asked what it is, then.
+    Asked(SessionTime),
     /// It tells only in its history.
     TellsInHistory,
     /// It tells by itself, or not at all.
@@ -46,12 +48,33 @@ enum Framework {
 }
 
 impl ToolCalls {
-    /// What the session is to be asked, now that it has sent something.
-    pub(super) fn session_heard(&mut self) -> Option<SessionQuestion> {
-        (self.framework == Framework::Unknown).then(|| {
-            self.framework = Framework::Asked;
-            SessionQuestion::Framework
-        })
+    /// Nothing yet, of a session whose tools run for so long at most while the agent listens.
+    pub(super) const fn new(longest_tool: Micros) -> Self {
+        Self {
+            longest_tool,
+            running: Vec::new(),
+            open_since: None,
+            framework: Framework::Unknown,
+            over_at: None,
+            tells_tools: false,
+            history_asked_at: None,
+            has_unasked: false,
+        }
+    }
+
+    /// What the session is to be asked, now that it has sent something: what it is, and what the agent that listens
+    /// already could not be asked before that was known.
+    pub(super) fn session_heard(&mut self, now: SessionTime) -> Option<SessionQuestion> {
+        match self.framework {
+            Framework::Unknown => {
+                self.framework = Framework::Asked(now);
+                Some(SessionQuestion::Framework)
+            }
+            Framework::TellsInHistory if std::mem::take(&mut self.has_unasked) => {
+                Some(self.ask_history(now))
+            }
+            _ => None,
+        }
     }
 
     /// What the session is to be asked, now that the agent listens after it was busy.
@@ -59,10 +82,19 @@ impl ToolCalls {
         if self.history_asked_at.is_some_and(|at| now.since(at) >= ANSWER_WITHIN) {
             self.framework = Framework::NotAsked;
         }
-        (self.framework == Framework::TellsInHistory).then(|| {
-            self.history_asked_at = Some(now);
-            SessionQuestion::History
-        })
+        match self.framework {
+            Framework::Unknown | Framework::Asked(_) => {
+                self.has_unasked = true;
+                None
+            }
+            Framework::TellsInHistory => Some(self.ask_history(now)),
+            Framework::NotAsked => None,
+        }
+    }
+
+    const fn ask_history(&mut self, now: SessionTime) -> SessionQuestion {
+        self.history_asked_at = Some(now);
+        SessionQuestion::History
     }
 
     /// Notes a report. Returns whether a tool that held the answer back is over.
@@ -77,12 +109,17 @@ impl ToolCalls {
             }
             SessionReport::History(has_open_call) => {
                 self.history_asked_at = None;
+                // Who answers too late is asked again all the same.
+                self.framework = match has_open_call {
+                    Some(_) => Framework::TellsInHistory,
+                    None => Framework::NotAsked,
+                };
                 match has_open_call {
                     Some(true) => {
                         self.open_since.get_or_insert(at);
                     }
                     Some(false) => self.open_since = None,
-                    None => self.framework = Framework::NotAsked,
+                    None => {}
                 }
             }
             SessionReport::ToolBegan { call } => {
@@ -109,17 +146,17 @@ impl ToolCalls {
     /// Until when a tool has held the answer back, by `now`.
     pub(super) fn held_back_until(&self, now: SessionTime) -> Option<SessionTime> {
         let running = self.running.iter().map(|(_, since)| *since).chain(self.open_since);
-        let until = running.map(|since| now.min(since + LONGEST_TOOL)).max();
+        let until = running.map(|since| now.min(since + self.longest_tool)).max();
         self.over_at.max(until)
     }
 
     /// Whether a tool is known to run.
     fn has_tool(&self, now: SessionTime) -> bool {
-        let runs = |since: SessionTime| now.since(since) < LONGEST_TOOL;
+        let runs = |since: SessionTime| now.since(since) < self.longest_tool;
         self.running.iter().any(|(_, since)| runs(*since)) || self.open_since.is_some_and(runs)
     }
 
-    /// Whether a tool runs, or may run: the answer to the question has not come, or the agent's states since
+    /// Whether a tool runs, or may run: the answer to a question has not come, or the agent's states since
     /// `in_doubt_since` may mean that one does. Where the session tells of its tools, they may mean something else, for
     /// which `longest_silence` is waited.
     pub(super) fn is_running(
@@ -128,9 +165,13 @@ impl ToolCalls {
         longest_silence: Micros,
         now: SessionTime,
     ) -> bool {
-        let longest = if self.tells_tools { longest_silence } else { LONGEST_TOOL };
+        let longest = if self.tells_tools { longest_silence } else { self.longest_tool };
+        let is_asked = |at: SessionTime| now.since(at) < ANSWER_WITHIN;
+        let will_be_asked =
+            self.has_unasked && matches!(self.framework, Framework::Asked(at) if is_asked(at));
         self.has_tool(now)
-            || self.history_asked_at.is_some_and(|at| now.since(at) < ANSWER_WITHIN)
+            || will_be_asked
+            || self.history_asked_at.is_some_and(is_asked)
             || in_doubt_since.is_some_and(|since| now.since(since) < longest)
     }
 }
@@ -143,13 +184,17 @@ mod tests {
         SessionTime(secs * 1_000_000)
     }
 
+    const fn calls() -> ToolCalls {
+        ToolCalls::new(Micros::from_secs(30))
+    }
+
     fn is_running(calls: &ToolCalls, now: SessionTime) -> bool {
         calls.is_running(None, Micros::from_secs(5), now)
     }
 
     #[test]
     fn a_tool_may_run_where_states_leave_it_open_for_less_long_where_the_session_tells_of_tools() {
-        let mut calls = ToolCalls::default();
+        let mut calls = calls();
         let may_run = |calls: &ToolCalls, now: u64| {
             calls.is_running(Some(secs(10)), Micros::from_secs(5), secs(now))
         };
@@ -159,10 +204,9 @@ mod tests {
     }
 
     fn js() -> ToolCalls {
-        let mut calls = ToolCalls::default();
-        assert_eq!(calls.agent_listens(secs(1)), None, "nobody is known to answer");
-        assert_eq!(calls.session_heard(), Some(SessionQuestion::Framework));
-        assert_eq!(calls.session_heard(), None, "once");
+        let mut calls = calls();
+        assert_eq!(calls.session_heard(secs(1)), Some(SessionQuestion::Framework));
+        assert_eq!(calls.session_heard(secs(1)), None, "once");
         calls.note(SessionReport::Framework("js".to_owned()), secs(1));
         calls
     }
@@ -182,6 +226,30 @@ mod tests {
     }
 
     #[test]
+    fn an_agent_that_listens_before_its_framework_is_known_is_asked_as_soon_as_it_is() {
+        let mut calls = calls();
+        assert_eq!(calls.agent_listens(secs(1)), None, "nobody is known to answer");
+        assert!(!is_running(&calls, secs(1)), "nor waited for");
+        assert_eq!(calls.session_heard(secs(2)), Some(SessionQuestion::Framework));
+        assert!(is_running(&calls, secs(3)), "a tool may run");
+        assert!(!is_running(&calls, secs(4)), "it does not answer");
+        calls.note(SessionReport::Framework("js".to_owned()), secs(3));
+        assert_eq!(calls.session_heard(secs(3)), Some(SessionQuestion::History));
+        assert!(is_running(&calls, secs(4)));
+        assert_eq!(calls.session_heard(secs(4)), None, "once");
+    }
+
+    #[test]
+    fn who_answers_late_is_asked_again() {
+        let mut calls = js();
+        assert!(calls.agent_listens(secs(5)).is_some());
+        assert_eq!(calls.agent_listens(secs(8)), None);
+        calls.note(SessionReport::History(Some(true)), secs(9));
+        assert!(is_running(&calls, secs(10)));
+        assert_eq!(calls.agent_listens(secs(11)), Some(SessionQuestion::History));
+    }
+
+    #[test]
     fn who_does_not_answer_is_not_waited_for_again() {
         let mut calls = js();
         assert!(calls.agent_listens(secs(5)).is_some());
@@ -195,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_python_session_reports_its_tools_and_is_not_asked() {
-        let mut calls = ToolCalls::default();
+        let mut calls = calls();
         calls.note(SessionReport::Framework("python".to_owned()), secs(1));
         let began = |call: &str| SessionReport::ToolBegan { call: call.to_owned() };
         let over = |call: &str| SessionReport::ToolOver { call: call.to_owned() };
@@ -214,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_session_that_never_stops_calling_uses_bounded_memory() {
-        let mut calls = ToolCalls::default();
+        let mut calls = calls();
         for number in 0..1_000 {
             calls.note(SessionReport::ToolBegan { call: number.to_string() }, secs(1));
         }

@@ -76,6 +76,10 @@ pub struct Turn {
     pub number: u32,
     /// When the caller's turn was sent completely: its last byte, or its last audible frame.
     pub said: SessionTime,
+    /// When the agent was first read or heard after it, by the first chunk or audible frame, where the script says what it
+    /// expects: a filler may come before the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_any: Option<SessionTime>,
     /// When the answer began to arrive: its first chunk, or its first audible frame.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<SessionTime>,
@@ -123,6 +127,7 @@ impl Turn {
         Self {
             number,
             said,
+            first_any: None,
             first: None,
             last: None,
             done: None,
@@ -144,6 +149,7 @@ impl Turn {
     pub fn on_clock(self, clock: impl Fn(SessionTime) -> SessionTime) -> Self {
         Self {
             said: clock(self.said),
+            first_any: self.first_any.map(&clock),
             first: self.first.map(&clock),
             last: self.last.map(&clock),
             done: self.done.map(&clock),

@@ -74,12 +74,16 @@ metrics! {
         "From sending the submission to the run's terminal status.",
     CompletionResponse = "completion.response":
         "From the intended start to the run's terminal status.",
+    TurnChatAny = "turn.chat.any":
+        "From sending the last byte of our turn to the first chunk of anything that the agent writes, a filler or its answer; only of turns whose answer the script expects.",
     TurnChatFirst = "turn.chat.first":
         "From sending the last byte of our turn to the first chunk of the agent's answer.",
     TurnChatFinal = "turn.chat.final":
         "From sending the last byte of our turn to the final chunk of the agent's answer.",
     TurnChatDone = "turn.chat.done":
         "From sending the last byte of our turn to the last chunk before the agent listens again, with fillers, tool calls and further answers.",
+    TurnVoiceAny = "turn.voice.any":
+        "From sending the last audible frame of our turn to receiving the agent's first audible frame of anything, a filler or its answer; only of turns whose answer the script expects.",
     TurnVoice = "turn.voice":
         "From sending the last audible frame of our turn to receiving the agent's first audible frame.",
     TurnVoiceDone = "turn.voice.done":
@@ -108,7 +112,8 @@ impl Metric {
     /// The only mode in which it is measured; `None` if it is measured in both.
     pub const fn mode(self) -> Option<Mode> {
         match self {
-            Self::TurnVoice
+            Self::TurnVoiceAny
+            | Self::TurnVoice
             | Self::TurnVoiceDone
             | Self::TimeToYield
             | Self::SpeechLongestGap
@@ -116,7 +121,9 @@ impl Metric {
             | Self::AgentTranscription
             | Self::AgentEndOfTurn
             | Self::AgentTtsFirstByte => Some(Mode::Voice),
-            Self::TurnChatFirst | Self::TurnChatFinal | Self::TurnChatDone => Some(Mode::Chat),
+            Self::TurnChatAny | Self::TurnChatFirst | Self::TurnChatFinal | Self::TurnChatDone => {
+                Some(Mode::Chat)
+            }
             _ => None,
         }
     }

@@ -178,6 +178,7 @@ mod tests {
         Turn {
             number,
             said: SessionTime(5_000),
+            first_any: None,
             first: Some(SessionTime(6_000)),
             last: None,
             done: None,

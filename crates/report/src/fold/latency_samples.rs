@@ -89,11 +89,13 @@ impl RunRecord {
             let since_said = |at: Option<SessionTime>| at.map(|at| at.since(turn.said));
             match self.mode {
                 Mode::Chat => {
+                    exact(Metric::TurnChatAny, since_said(turn.first_any));
                     exact(Metric::TurnChatFirst, since_said(turn.first));
                     exact(Metric::TurnChatFinal, since_said(turn.last));
                     exact(Metric::TurnChatDone, since_said(turn.done));
                 }
                 Mode::Voice => {
+                    exact(Metric::TurnVoiceAny, since_said(turn.first_any));
                     exact(Metric::TurnVoice, since_said(turn.first));
                     exact(Metric::TurnVoiceDone, since_said(turn.done));
                 }

@@ -109,7 +109,8 @@ fn the_answer_is_the_text_that_matches_the_expectation() {
     scene.answers(2_500, "SG_2", "A table it is.");
     scene.until(6_000);
     let (turns, outcome, _) = scene.end();
-    assert_eq!(turns, [turn(1, 1_120, 2_550, 2_600)]);
+    let filler = Some(at(1_350));
+    assert_eq!(turns, [Turn { first_any: filler, ..turn(1, 1_120, 2_550, 2_600) }]);
     assert_eq!(outcome, Outcome::Completed { judged: Some(true) });
 
     let mut scene = Scene::chat(vec![expects()]);
@@ -119,13 +120,16 @@ fn the_answer_is_the_text_that_matches_the_expectation() {
     assert!(!scene.handle.has_left, "the expected answer may come within 5 s");
     scene.until(7_000);
     let (turns, outcome, _) = scene.end();
-    assert_eq!(turns, [Turn { ending: TurnEnding::Unexpected, ..turn(1, 1_120, 1_350, 1_400) }]);
+    let unexpected = turn(1, 1_120, 1_350, 1_400);
+    let ending = TurnEnding::Unexpected;
+    assert_eq!(turns, [Turn { first_any: filler, ending, ..unexpected }]);
     assert_eq!(outcome, Outcome::Completed { judged: Some(false) });
 }
 
 #[test]
 fn an_answer_whose_stream_is_never_closed_is_over_once_nothing_more_comes() {
     for expect in [None, Some(expression("^A table it is"))] {
+        let first_any = expect.as_ref().map(|_| at(1_300));
         let first = PreparedTurn { expect, ..writes("One.") };
         let mut scene = Scene::chat(vec![first, writes("Two.")]);
         scene.until(1_120);
@@ -137,7 +141,7 @@ fn an_answer_whose_stream_is_never_closed_is_over_once_nothing_more_comes() {
         scene.until(8_820);
         assert_eq!(scene.handle.take_log(), ["lk.chat: Two."]);
         let done = Some(at(3_300));
-        assert_eq!(scene.turns(), [Turn { done, ..turn(1, 1_120, 1_300, 3_300) }]);
+        assert_eq!(scene.turns(), [Turn { done, first_any, ..turn(1, 1_120, 1_300, 3_300) }]);
 
         // The stream that has lost its end delays no turn after it.
         scene.answers(8_900, "SG_2", "Yes.");

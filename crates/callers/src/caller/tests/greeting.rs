@@ -1,5 +1,7 @@
 //! Greetings that the caller was not told of: one that is about to come, and one that comes into its first turn.
 
+use std::collections::HashMap;
+
 use super::scene::{Scene, at, participant, script, speaks, tone, writes};
 use crate::data::DataEvent;
 use rushhour_core::evaluator::UpdateKind;
@@ -97,6 +99,74 @@ fn what_a_session_says_that_began_in_the_turn_is_its_greeting() {
     scene.until(9_500);
     let (turns, outcome, _) = scene.end();
     assert_eq!((turns[0].first, outcome), (Some(at(7_520)), Outcome::Completed { judged: None }));
+}
+
+/// An agent that is spoken to by 1,740 ms, and begins to speak at 2,120 ms without having thought.
+fn speaks_without_a_thought() -> Scene {
+    let mut scene = Scene::voice(vec![speaks(&tone(600)), speaks(&tone(600))]);
+    scene.agent(2_090, Some("speaking"));
+    scene.agent_speaks(2_100, &tone(500));
+    scene.answers(2_120, "SG_0", "Welcome.");
+    scene.agent(2_650, Some("listening"));
+    scene
+}
+
+/// The caller's words, as the agent is sure of them.
+fn transcribes(scene: &mut Scene, millis: u64) {
+    let attributes = HashMap::from([("lk.transcription_final".to_owned(), "true".to_owned())]);
+    let (sender, topic) = (Identity::new("caller"), "lk.transcription".to_owned());
+    let stream_id = "heard".to_owned();
+    scene.data(millis, DataEvent::TextStreamOpened { stream_id, sender, topic, attributes });
+    scene.chunk(millis, "heard", "One.");
+    scene.closes(millis, "heard");
+}
+
+fn thinks_and_answers(scene: &mut Scene, millis: u64) {
+    scene.agent(millis, Some("thinking"));
+    scene.agent(millis + 490, Some("speaking"));
+    scene.agent_speaks(millis + 500, &tone(500));
+    scene.answers(millis + 520, "SG_1", "Two.");
+    scene.agent(millis + 1_050, Some("listening"));
+}
+
+#[test]
+fn a_greeting_that_begins_soon_after_the_first_turn_is_no_answer_to_it() {
+    let mut scene = speaks_without_a_thought();
+    scene.until(4_200);
+    assert_eq!(scene.turns(), [], "it may still answer");
+    transcribes(&mut scene, 4_210);
+    thinks_and_answers(&mut scene, 4_220);
+    scene.until(6_600);
+    let turns = scene.turns();
+    assert_eq!((turns[0].ending, turns[0].first), (TurnEnding::Answered, Some(at(4_740))));
+}
+
+#[test]
+fn what_an_agent_says_without_a_thought_is_its_answer_where_nothing_else_follows() {
+    let mut scene = speaks_without_a_thought();
+    scene.until(4_600);
+    assert_eq!(scene.turns(), []);
+    scene.until(5_400);
+    assert_eq!(scene.turns()[0].first, Some(at(2_120)), "no answer came within 3 s");
+
+    // It has a tool, which says nothing in the end.
+    let mut scene = speaks_without_a_thought();
+    scene.agent(3_000, Some("thinking"));
+    scene.agent(3_600, Some("listening"));
+    scene.until(5_000);
+    assert_eq!(scene.turns()[0].first, Some(at(2_120)));
+}
+
+#[test]
+fn what_an_agent_says_once_it_wrote_down_the_turn_is_its_answer_or_a_filler() {
+    let mut scene = Scene::voice(vec![speaks(&tone(600)), speaks(&tone(600))]);
+    transcribes(&mut scene, 2_000);
+    scene.agent(2_090, Some("speaking"));
+    scene.agent_speaks(2_100, &tone(500));
+    scene.answers(2_120, "SG_0", "One moment.");
+    thinks_and_answers(&mut scene, 2_700);
+    scene.until(5_200);
+    assert_eq!(scene.turns()[0].first, Some(at(2_120)));
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod agents;
 mod beside_turns;
 mod chat;
 mod ends;
+mod expectations;
 mod greeting;
 mod hand_offs;
 mod hidden_agent;

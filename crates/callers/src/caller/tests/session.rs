@@ -19,6 +19,7 @@ fn a_session_that_was_closed_is_told_from_a_slow_one() {
         scene.answers(1_200, "SG_1", "Yes.");
         let parts = TurnParts { end_to_end: Some(Micros(1)), ..TurnParts::default() };
         sends(&mut scene, 1_310, encode_turn_metrics("id", "Yes.", &parts));
+        sends(&mut scene, 1_320, session_messages::framework("python"));
         scene.until(6_900);
         assert_eq!(
             scene.handle.take_log(),
@@ -182,6 +183,41 @@ fn an_agent_without_a_tool_is_not_waited_for_longer() {
 }
 
 #[test]
+fn a_filler_that_overtakes_the_states_around_it_ends_no_answer() {
+    let mut scene = Scene::chat(vec![writes("One."), writes("Two.")]);
+    sends(&mut scene, 700, session_messages::framework("js"));
+    scene.until(1_120);
+    scene.handle.take_log();
+    scene.answers(1_200, "SG_1", "One moment please.");
+    assert_eq!(scene.handle.take_log(), ["lk.agent.session: a request"]);
+    sends(&mut scene, 1_700, session_messages::history(&["user", "call 1", "agent"]));
+    scene.agent(2_300, Some("speaking"));
+    scene.agent(2_310, Some("listening"));
+    scene.until(6_000);
+    let asked = ["lk.agent.session: a request"];
+    assert_eq!(scene.handle.take_log(), asked, "its tool runs");
+}
+
+#[test]
+fn an_agent_that_listens_before_it_has_told_what_it_is_is_waited_for_and_asked_then() {
+    let mut scene = Scene::chat(vec![writes("One."), writes("Two.")]);
+    sends(&mut scene, 700, session_messages::pong());
+    scene.until(1_120);
+    scene.handle.take_log();
+    scene.agent(1_150, Some("speaking"));
+    scene.answers(1_200, "SG_1", "One moment please.");
+    scene.agent(1_350, Some("listening"));
+    scene.until(2_600);
+    assert_eq!(scene.handle.take_log(), [] as [&str; 0], "asked what it is at 700 ms");
+    sends(&mut scene, 2_650, session_messages::framework("js"));
+    scene.until(3_500);
+    assert_eq!(scene.handle.take_log(), ["lk.agent.session: a request"], "its history");
+    sends(&mut scene, 3_510, session_messages::history(&["user", "call 1", "agent"]));
+    scene.until(8_000);
+    assert_eq!(scene.handle.take_log(), [] as [&str; 0], "its tool runs");
+}
+
+#[test]
 fn a_tool_that_is_reported_holds_the_turn() {
     let mut scene = Scene::chat(vec![writes("One."), writes("Two.")]);
     sends(&mut scene, 700, session_messages::framework("python"));
@@ -191,8 +227,7 @@ fn a_tool_that_is_reported_holds_the_turn() {
     scene.answers(1_200, "SG_1", "One moment please.");
     scene.agent(1_350, Some("listening"));
     scene.until(4_000);
-    let asked = ["lk.agent.session: a request", "lk.chat: One."];
-    assert_eq!(scene.handle.take_log(), asked, "what it is; its history is not read");
+    assert_eq!(scene.handle.take_log(), ["lk.chat: One."], "its history is not read");
     sends(&mut scene, 4_000, session_messages::tool_ended("1"));
     scene.answers(4_100, "SG_2", "Forty two.");
     scene.until(4_800);

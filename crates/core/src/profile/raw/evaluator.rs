@@ -40,6 +40,8 @@ raw_table! {
         longest_silence: PositiveDuration,
         /// How long an answer may take from its beginning to its end, pauses and tool calls included; native only.
         longest_answer: PositiveDuration,
+        /// How long a tool may hold the rest of an answer back while the agent listens; one that runs for longer is taken to run in the background; native only.
+        longest_tool: PositiveDuration,
         /// How long after the last agent left another one may take its place; native only.
         replaced_within: PositiveDuration,
         /// How long after an interruption the agent may go on with the sentence that it paused, which is then no new answer; native only.

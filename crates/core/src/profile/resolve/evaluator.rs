@@ -148,6 +148,7 @@ fn resolve_native(
                 usual.longest_silence,
             ),
             longest_answer: duration("longest_answer", &raw.longest_answer, usual.longest_answer),
+            longest_tool: duration("longest_tool", &raw.longest_tool, usual.longest_tool),
             replaced_within: duration(
                 "replaced_within",
                 &raw.replaced_within,
@@ -262,6 +263,7 @@ fn reject_native_settings(raw: &RawEvaluator, resolver: &mut Resolver<'_>) {
         ("stateless_after", raw.stateless_after.as_ref().map(|at| &at.span)),
         ("longest_silence", raw.longest_silence.as_ref().map(|at| &at.span)),
         ("longest_answer", raw.longest_answer.as_ref().map(|at| &at.span)),
+        ("longest_tool", raw.longest_tool.as_ref().map(|at| &at.span)),
         ("replaced_within", raw.replaced_within.as_ref().map(|at| &at.span)),
         ("resumes_within", raw.resumes_within.as_ref().map(|at| &at.span)),
         ("yields_within", raw.yields_within.as_ref().map(|at| &at.span)),

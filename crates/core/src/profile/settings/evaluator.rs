@@ -115,6 +115,9 @@ pub struct CallerPatience {
     /// How long an answer may take, with pauses and tool calls.
     #[serde(skip_serializing_if = "is_default_longest_answer")]
     pub longest_answer: PositiveDuration,
+    /// How long a tool may hold an answer back while the agent listens.
+    #[serde(skip_serializing_if = "is_default_longest_tool")]
+    pub longest_tool: PositiveDuration,
     /// How long after the last agent left another may take its place.
     #[serde(skip_serializing_if = "is_default_replaced_within")]
     pub replaced_within: PositiveDuration,
@@ -132,6 +135,7 @@ impl CallerPatience {
         stateless_after: PositiveDuration::secs(3),
         longest_silence: PositiveDuration::secs(5),
         longest_answer: PositiveDuration::secs(60),
+        longest_tool: PositiveDuration::secs(30),
         replaced_within: PositiveDuration::secs(5),
         resumes_within: PositiveDuration::secs(3),
         yields_within: PositiveDuration::secs(3),
@@ -158,6 +162,7 @@ is_default! {
     is_default_stateless_after: stateless_after,
     is_default_longest_silence: longest_silence,
     is_default_longest_answer: longest_answer,
+    is_default_longest_tool: longest_tool,
     is_default_replaced_within: replaced_within,
     is_default_resumes_within: resumes_within,
     is_default_yields_within: yields_within,

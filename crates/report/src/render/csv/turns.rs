@@ -8,8 +8,8 @@ use crate::render::csv::write_record;
 use rushhour_core::event::{SessionHeader, Turn};
 use rushhour_core::units::SessionTime;
 
-/// `first_us` and `last_us` count from `said_us`, which counts from the session's start.
-const HEADER: [&str; 33] = [
+/// `first_us`, `last_us` and `first_any_us` count from `said_us`, which counts from the session's start.
+const HEADER: [&str; 34] = [
     "run",
     "stage",
     "measured",
@@ -43,6 +43,7 @@ const HEADER: [&str; 33] = [
     "dead_air_us",
     "overlap_us",
     "talk_over",
+    "first_any_us",
 ];
 
 /// An answer that came while the caller's connection was away: its times are no latency of the agent.
@@ -84,7 +85,7 @@ impl<W: Write> TurnsCsv<W> {
             let since_said = |at: Option<SessionTime>| duration(at.map(|at| at.since(turn.said)));
             let parts = turn.parts;
             let (sound, taking) = (turn.sound, turn.taking);
-            let before: [String; HEADER.len() - SPEECH_COLUMNS - 3] = [
+            let before: [String; HEADER.len() - SPEECH_COLUMNS - 4] = [
                 record.run.to_string(),
                 stage.to_owned(),
                 measured.to_string(),
@@ -114,6 +115,7 @@ impl<W: Write> TurnsCsv<W> {
                 duration(taking.map(|taking| taking.dead_air)),
                 duration(taking.map(|taking| taking.overlap)),
                 talked_over.unwrap_or_default(),
+                since_said(turn.first_any),
             ];
             let line = before.into_iter().chain(speech_cells(sound)).chain(after);
             write_record(&mut self.csv, line)?;

@@ -410,13 +410,16 @@ fn callers_hear_a_track_and_are_as_patient_as_the_profile_says() {
     };
     let usual = native("");
     assert_eq!((usual.hear, usual.patience), (HearTrack::Microphone, CallerPatience::DEFAULT));
-    let own = native("hear = \"my-voice\"\nlongest_silence = \"9s\"\nlongest_answer = \"2m\"");
+    let own = native(
+        "hear = \"my-voice\"\nlongest_silence = \"9s\"\nlongest_answer = \"2m\"\nlongest_tool = \"45s\"",
+    );
     assert_eq!(own.hear, HearTrack::Named("my-voice".to_owned()));
     let nine = PositiveDuration::secs(9);
     assert_eq!(
         (own.patience.longest_silence, own.patience.longest_answer.micros().0),
         (nine, 120_000_000)
     );
+    assert_eq!(own.patience.longest_tool, PositiveDuration::secs(45));
 
     assert_eq!(own.staying, ReconnectSettings::DEFAULT);
     let strict = native("reconnect = \"off\"\nreconnect_attempts = 3\nreconnect_within = \"5s\"");
