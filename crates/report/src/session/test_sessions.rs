@@ -287,7 +287,6 @@ impl SessionBuilder {
         }
     }
 
-    /// The events so far.
     /// Changes what callers said at the end of their conversations.
     pub(crate) fn tell_of_conversations(
         &mut self,
@@ -304,6 +303,7 @@ impl SessionBuilder {
         }
     }
 
+    /// The events so far.
     pub(crate) fn events(&self) -> &[Event] {
         &self.events
     }
