@@ -1,11 +1,11 @@
-//! Sessions of other kinds over workers: callers that call again, and runs that are judged.
+//! Sessions of other kinds over workers: callers that call again, runs that are judged, and agents that are hidden.
 
 use std::collections::BTreeSet;
 
 use crate::fleet::{Machines, workers_of_runs};
 use crate::judging::{QUICK, check_consistency, open_judged};
 use crate::native_callers::{journal_values, profile};
-use crate::support::Row;
+use crate::support::{Framework, Row};
 
 /// Half of the callers do not wait for the agent, which takes a second to answer.
 const IMPATIENT: &str = r#"
@@ -75,4 +75,22 @@ fn callers_on_workers_call_again_and_their_runs_are_judged() {
     assert_eq!(truth.submitted_twice(), [] as [String; 0]);
     assert!(found.judging.tally("worker").keys().all(String::is_empty), "Cekura has no workers");
     machines.end(runs.len() as u64);
+}
+
+#[test]
+fn a_caller_on_a_worker_speaks_to_a_hidden_agent_that_waits_for_it() {
+    let machines = Machines::start(1, &[]);
+    let folder = machines.dir.path();
+    let _agents = machines.server.framework_agents(folder, Framework::Python, "hidden");
+    machines.dir.write("script.toml", "[[turn]]\nsay = \"Good evening.\"\nwithin = \"20s\"\n");
+    let name = Framework::Python.agent_name();
+    let waits = format!("\"{name}\"\nmetadata = {{ behaviour = \"hidden\", greeting = \"\" }}");
+    let profile = profile(&machines.server, "chat", 1, "1/s").replace("\"echo\"", &waits);
+    machines.write(&profile, "15s");
+    machines.run().run().expect_exit_unless_busy(0);
+    let session = machines.dir.session();
+    assert_eq!(session.runs[0].text("outcome"), "completed", "{:?}", session.runs[0]);
+    assert_eq!(journal_values(&session, "hidden"), [true]);
+    assert_eq!(session.count("/conversations/hidden"), 1);
+    machines.end(1);
 }

@@ -14,13 +14,13 @@ use rushhour_core::event::{Event, EventKind, EventSink, Outcome, RunMapping, Run
 use rushhour_core::plan::Plan;
 use rushhour_core::profile::{self, load, no_files};
 use rushhour_core::units::{
-    DispatchId, EvaluatorRunId, Identity, Micros, RunIndex, SessionId, SessionTime,
+    DispatchId, EvaluatorRunId, ForeignText, Identity, Micros, RunIndex, SessionId, SessionTime,
 };
 use rushhour_driver::{
-    DriverSettings, PolledAgent, ProcessSample, RequestTiming, RoomNaming, RoomPoll, Session,
-    SessionEffect, SessionInput,
+    DispatchCheck, DriverSettings, PolledAgent, ProcessSample, RequestTiming, RoomNaming, RoomPoll,
+    Session, SessionEffect, SessionInput,
 };
-use rushhour_livekit::AgentParticipant;
+use rushhour_livekit::{AgentParticipant, DispatchedJob, JobStatus};
 use rushhour_report::fold::Fold;
 use rushhour_report::journal::{Journal, JournalFile};
 
@@ -225,7 +225,9 @@ impl World {
         let at = self.now + Micros(5_000 + variation % 40_000);
         let timing = RequestTiming { sent: self.now, answered: at };
         let input = match effect {
-            SessionEffect::Record(_) | SessionEffect::Finish => return,
+            SessionEffect::Record(_)
+            | SessionEffect::Finish
+            | SessionEffect::TellHiddenAgent(_) => return,
             SessionEffect::CreateRoom(planned) => {
                 SessionInput::RoomCreated { run: planned.index, timing, result: Ok(()) }
             }
@@ -245,8 +247,12 @@ impl World {
                 let joins = self.joins.get(&run).copied().filter(|joins| *joins <= at);
                 let agent = joins.map(|joins| {
                     let identity = Identity::new("agent-AJ_123456789012");
-                    let participant =
-                        AgentParticipant { identity, joined_at_ms: None, listening: true };
+                    let participant = AgentParticipant {
+                        identity,
+                        joined_at_ms: None,
+                        listening: true,
+                        hidden: false,
+                    };
                     PolledAgent { participant, joined: Some(joins) }
                 });
                 SessionInput::RoomPolled {
@@ -256,7 +262,13 @@ impl World {
                 }
             }
             SessionEffect::CheckDispatch(run) => {
-                SessionInput::DispatchChecked { run, result: Ok(true) }
+                let job = DispatchedJob {
+                    status: JobStatus::Running,
+                    error: ForeignText::default(),
+                    identity: Some(Identity::new("agent-AJ_123456789012")),
+                };
+                let check = DispatchCheck { job: Some(job), ..DispatchCheck::default() };
+                SessionInput::DispatchChecked { run, result: Ok(check) }
             }
             SessionEffect::HearCaller { run, .. } => {
                 SessionInput::CallerHeard { run, until: self.now }

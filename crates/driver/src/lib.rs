@@ -61,5 +61,7 @@ pub use run::EvaluatorLifetime;
 pub use services::Services;
 pub use session::{Resumption, Session};
 pub use session_effect::SessionEffect;
-pub use session_input::{PolledAgent, ProcessSample, RequestTiming, RoomPoll, SessionInput};
+pub use session_input::{
+    DispatchCheck, PolledAgent, ProcessSample, RequestTiming, RoomPoll, SessionInput,
+};
 pub use settings::{DriverSettings, OnBudgetReached};

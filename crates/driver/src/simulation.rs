@@ -208,7 +208,7 @@ impl World {
         }
         match effect {
             SessionEffect::Record(event) => self.events.push(event),
-            SessionEffect::Finish => {}
+            SessionEffect::Finish | SessionEffect::TellHiddenAgent(_) => {}
             SessionEffect::CreateRoom(planned) => {
                 let run = planned.index;
                 let fails = self.happens(self.faults.room_fails);
@@ -260,7 +260,6 @@ impl World {
                 let result = Ok(DispatchCheck::of_job(self.agents.contains_key(&run)));
                 self.reply(at, |_| SessionInput::DispatchChecked { run, result });
             }
-            SessionEffect::TellHiddenAgent(_) => {}
             SessionEffect::HearCaller { run, .. } => {
                 let at = self.after(1, 10);
                 self.reply(at, |timing| SessionInput::CallerHeard { run, until: timing.sent });
