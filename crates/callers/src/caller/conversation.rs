@@ -11,7 +11,6 @@ use super::turn_state::AgentSigns;
 use super::utterances::CHAT_TOPIC;
 use crate::engine::{NextTick, ParticipantHandle};
 use crate::participant::SendOutcome;
-use rushhour_core::evaluator::UpdateKind;
 use rushhour_core::event::FailureClass;
 use rushhour_core::units::{Micros, SessionTime};
 
