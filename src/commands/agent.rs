@@ -167,8 +167,8 @@ struct DelayArgs {
         value_parser = parse_unit::<DelayDistribution>
     )]
     yield_delay: DelayDistribution,
-    /// From the caller's last sound to the moment at which its turn is over, as detectors of its end wait; without it, once
-    /// 200 ms of silence were heard.
+    /// From the caller's last sound to the moment at which its turn is over, from which the turn delay then counts; without
+    /// it, 200 ms of silence end a turn, and the turn delay counts from the last sound.
     #[arg(long, value_name = "DURATION", value_parser = parse_unit::<PositiveDuration>)]
     end_of_turn_delay: Option<PositiveDuration>,
     /// From the state `listening` to the greeting.

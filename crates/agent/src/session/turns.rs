@@ -132,9 +132,9 @@ impl AgentSession {
         self.interrupt(handle);
         let load = self.context.load(handle.now());
         let delay = self.context.behaviour.turn_delay(&self.room, self.turn, load);
-        // Nobody answers before the turn is over.
+        // Nobody begins to think of an answer before the turn is over.
         let delay = match trigger {
-            Trigger::Speech(_) => delay.max(self.end_of_turn_delay()),
+            Trigger::Speech(_) => delay + self.end_of_turn_delay(),
             Trigger::Text | Trigger::Greeting => delay,
         };
         let mut answer = Answer::new(self.turn, trigger, since, delay, text);
