@@ -8,10 +8,9 @@ use clap::{Args, ValueHint};
 
 use crate::error::CliError;
 use crate::profile_files::ProfileFiles;
-use crate::session::live::LiveArgs;
+use crate::session::live::{LiveArgs, LiveView};
 use crate::session::new_session::SessionOptions;
 use rushhour_core::units::{ParseUnitError, Percent};
-use rushhour_live::LiveServer;
 use rushhour_report::session::Criterion;
 
 /// A profile, and settings that override it.
@@ -141,7 +140,7 @@ pub(crate) struct NewSessionArgs {
 
 impl NewSessionArgs {
     /// Listens where the user wants to watch the session.
-    pub(crate) fn start_live(&self) -> Result<Option<LiveServer>, CliError> {
+    pub(crate) fn start_live(&self) -> Result<Option<LiveView>, CliError> {
         self.live.start(self.criterion())
     }
 
@@ -149,7 +148,7 @@ impl NewSessionArgs {
     pub(crate) fn options<'a>(
         &'a self,
         files: &'a ProfileFiles,
-        live: Option<&'a LiveServer>,
+        live: Option<&'a LiveView>,
     ) -> SessionOptions<'a> {
         SessionOptions {
             files,
@@ -157,7 +156,8 @@ impl NewSessionArgs {
             quiet: self.interaction.quiet,
             print_summary: true,
             criterion: self.criterion.criterion(),
-            live: live.map(LiveServer::feed),
+            live: live.map(LiveView::feed),
+            stopped_by: None,
         }
     }
 

@@ -16,11 +16,17 @@ pub(crate) const SESSION_SIGNALS: SignalMessages = [
     "already ending; deleting the rooms takes a few seconds",
 ];
 
-/// Sends `stop()` for every SIGINT, SIGTERM and SIGHUP, from now until the runtime ends, and prints what each leads to.
+/// What to say where there is nothing left to stop.
+pub(crate) const EVERY_RUN_HAS_ENDED: &str =
+    "every run has ended, and nothing is waited for any longer";
+
+/// Sends `stop()` for every SIGINT, SIGTERM and SIGHUP, from now until the runtime ends, and prints what each leads to;
+/// when nobody takes them any longer, that is what `when_ended` says.
 pub(crate) fn forward<T: Send + 'static>(
     inputs: UnboundedSender<T>,
     stop: fn() -> T,
     messages: SignalMessages,
+    when_ended: impl Fn() -> &'static str + Send + 'static,
 ) -> Result<(), CliError> {
     let listen = |kind| {
         signal(kind)
@@ -40,10 +46,9 @@ pub(crate) fn forward<T: Send + 'static>(
                 _ = hang_up.recv() => "the terminal was closed",
             };
             info!(signal = name, count = count + 1, "stop requested");
-            print::stderr(&format!("\n{name}: {}", messages[count.min(2)]));
-            if inputs.send(stop()).is_err() {
-                break;
-            }
+            let is_taken = inputs.send(stop()).is_ok();
+            let message = if is_taken { messages[count.min(2)] } else { when_ended() };
+            print::stderr(&format!("\n{name}: {message}"));
         }
     });
     Ok(())

@@ -153,3 +153,21 @@ fn check_workers_that_prometheus_knows(prometheus: &Prometheus) {
         assert!(journal.contains(found), "{found} in {journal}");
     }
 }
+
+#[test]
+fn metrics_stay_after_the_end_until_they_are_scraped() {
+    let dir = TestDir::new();
+    let lingering = [&METRICS[..], &["--metrics-linger", "600"]].concat();
+    let session = LivePage::start(&dir, &profile(10, 2, ""), &lingering);
+    session.running.wait_for_stderr("Metrics stay until they are scraped once more");
+    let metrics = session.ask("/metrics").body;
+    let values = |family: &str| {
+        let lines = metrics.lines().filter(|line| line.starts_with(family));
+        lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum::<f64>()
+    };
+    let ended = (values("rushhour_runs_planned"), values("rushhour_runs_ended_total"));
+    assert_eq!(ended, (20.0, 20.0), "{metrics}");
+    session.running.finish().expect_exit_unless_busy(0);
+    let refused = dir.rushhour(&["run", "profile.toml", "--metrics-linger", "5"]).run();
+    refused.expect_exit(2).expect_stderr("--metrics-linger needs --metrics or --live");
+}

@@ -126,7 +126,7 @@ fn report_in_process(folded: &FoldedSession) {
     let _ = pairs_csv(folded, &mut sink);
     let _ = timeseries_csv(folded, &mut sink);
     let _ = hlog(folded, &mut sink);
-    let _ = junit(folded, &verdict, &mut sink);
+    let _ = junit(folded, &verdict, None, &mut sink);
     let _ = serde_json::to_writer(&mut sink, &Summary::new(folded, &verdict));
     let _ = serde_json::to_writer(&mut sink, &session_json(folded));
     let page = session_page(folded, &verdict, Criterion::Interval);

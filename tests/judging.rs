@@ -356,3 +356,28 @@ fn a_stop_after_the_last_run_forgoes_judging_and_one_during_judging_ends_it() {
     dir.rushhour(&["stop", &folder, "--now"]).run().expect_exit(0);
     judging.finish().expect_exit(105);
 }
+
+#[test]
+fn a_stop_between_the_last_run_and_the_judging_is_taken() {
+    let dir = test_dir();
+    let server = LiveKitServer::start(dir.path());
+    let _agent = start_agent(&dir, &server, &[]);
+    let slow = QUICK.replace("300ms", "5s").replace("500ms", "6s");
+    dir.write(
+        "profile.toml",
+        &judged_profile(&server, "by = \"sandbox\"\nsample = \"60%\"", &slow),
+    );
+    let running = server.with_keys(dir.rushhour(&["run", "profile.toml"])).start();
+    let session = dir.wait_for_session();
+    wait_for_events(&session, "closed", 1);
+    dir.rushhour(&["stop", &dir.session_argument(), "--now"]).run().expect_exit(0);
+    let ended = running.finish();
+    // The judging is forgone, or ended where it had begun.
+    let judged = session.join("judged/journal.jsonl");
+    let is_forgone = ended.stderr.contains("No run was judged, because the session was stopped.");
+    assert_ne!(is_forgone, judged.exists(), "{}", ended.stderr);
+    if !is_forgone {
+        let judging = fs::read_to_string(judged).expect("it exists");
+        assert!(judging.contains("\"stopping\""), "{judging}");
+    }
+}

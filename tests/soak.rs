@@ -75,6 +75,17 @@ fn a_steady_session_is_steady_and_a_drifting_one_is_not() {
     assert_eq!(finding(&drifting, "completion.response p50"), "rises");
     assert_eq!(finding(&soak_json(&steady), "completion.response p50"), "steady");
     assert_eq!(finding(&drifting, "failed"), "steady");
+    // CI services see it too, also after the reports were written again.
+    let failed = "<failure message=\"Not steady: agent_join p50 grows from";
+    let junit = |name: &str| {
+        let path = dir.path().join(name).join("junit.xml");
+        fs::read_to_string(path).expect("it was written")
+    };
+    assert!(junit("drifting").contains(failed), "{}", junit("drifting"));
+    dir.rushhour(&["report", "drifting"]).run().expect_exit(0);
+    assert!(junit("drifting").contains(failed), "{}", junit("drifting"));
+    let steady = junit("steady");
+    assert!(steady.contains("the agent stayed stable") && !steady.contains("<failure"), "{steady}");
 }
 
 #[test]

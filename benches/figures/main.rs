@@ -73,6 +73,9 @@ fn main() -> ExitCode {
         #[cfg(feature = "fleet")]
         ("fleet", fleet::figures),
     ];
+    if wanted.iter().any(|word| word == "watched-page") {
+        watched::processor();
+    }
     // Single rows of `native`.
     #[cfg(feature = "native")]
     let rows: &[(&str, fn())] = &[

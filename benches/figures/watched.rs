@@ -1,5 +1,6 @@
-//! What it costs a session to be watched: `cargo bench --bench figures -- watched`, about ten minutes. Two viewers follow
-//! the page and read all of it, one never reads, and metrics are scraped ten times a second.
+//! What it costs a session to be watched: `cargo bench --bench figures -- watched`, about ten minutes; `watched-page` has only
+//! the page's thread. Two viewers follow the page and read all of it, one never reads, and metrics are scraped ten times a
+//! second.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -77,7 +78,7 @@ impl Lags {
 }
 
 /// The processor time of the page's thread with 10,000 runs in flight.
-fn processor() {
+pub(crate) fn processor() {
     let run = run("200/s", 10_000, 12_000, "60s", true);
     let share = run.live_seconds / run.seconds;
     let peak = &run.summary["generator"]["in_flight_peak"];

@@ -363,7 +363,7 @@ pub(crate) fn agent(arguments: &AgentArgs) -> Result<Exit, CliError> {
     let name = &arguments.name;
     runtime.block_on(async {
         let (stop, stops) = unbounded_channel();
-        signals::forward(stop, || (), SIGNALS)?;
+        signals::forward(stop, || (), SIGNALS, || SIGNALS[2])?;
         print::stdout(&format!(
             "Running the agent `{name}` on {url} with seed {}, until Ctrl-C.",
             arguments.seed

@@ -53,6 +53,7 @@ pub(crate) fn judge(arguments: &JudgeArgs) -> Result<Exit, CliError> {
         print_summary: true,
         criterion: arguments.criterion.criterion(),
         live: None,
+        stopped_by: None,
     };
     judge_session(&folder, &plan, &options)
 }

@@ -21,7 +21,7 @@ use crate::session::drive::ReadySession;
 use crate::session::folder::{JOURNAL, TRUTH_LOG};
 use crate::session::journal_hosts::{AskedServices, TrustArgs, confirm_hosts};
 use crate::session::judging::{notify_settings, rewrite_judged_session};
-use crate::session::live::{self, LiveArgs};
+use crate::session::live::{self, LastScrape, LiveArgs, LiveView};
 use crate::session::marked_rooms::{ClaimedCalls, MarkedCalls, MarkedRooms};
 use crate::session::new_session::room_name_stem;
 use crate::session::notify::{notify_resumed, summary_file};
@@ -36,7 +36,7 @@ use rushhour_driver::{
     DriverSettings, EvaluatorLifetime, ReplayedSession, Resumption, RoomNaming, Services, Session,
     SessionClock,
 };
-use rushhour_live::{LiveFeed, LiveServer, LiveSession};
+use rushhour_live::{LiveFeed, LiveSession};
 use rushhour_report::fold::MAX_RUNS;
 use rushhour_report::journal::{JournalError, OrphanedJournal, OrphanedJournalError};
 
@@ -112,7 +112,7 @@ pub(crate) fn resume(arguments: &ResumeArgs) -> Result<Exit, CliError> {
     let is_judging = profile.judges.is_some();
     let is_to_be_judged = profile.judging.is_some();
     let live = arguments.live.start(arguments.criterion.criterion())?;
-    let feed = live.as_ref().map(LiveServer::feed);
+    let feed = live.as_ref().map(LiveView::feed);
     let driven = runtime.block_on(drive(orphan, &clients, arguments, feed));
     drop(clients);
     runtime.shutdown_background();
@@ -128,7 +128,7 @@ pub(crate) fn resume(arguments: &ResumeArgs) -> Result<Exit, CliError> {
             folder.display()
         ));
     }
-    live::close(live, &folder, || None);
+    let last_scrape = live::close(live, &folder, || None);
     // The session that was judged is the one that somebody waits for; its judging has no webhook of its own.
     let (ended, notify) = match &judged {
         Some(judged) => (judged, notify_settings(judged)),
@@ -139,6 +139,7 @@ pub(crate) fn resume(arguments: &ResumeArgs) -> Result<Exit, CliError> {
         let summary = || summary_file(&ended.join(SUMMARY));
         notify_resumed(&profile, arguments.trust, summary, || notice_text(ended, criterion));
     }
+    last_scrape.into_iter().for_each(LastScrape::wait);
     let Err(error) = driven else { return reported };
     if let Err(error) = &reported {
         print::error(error);
@@ -300,8 +301,10 @@ async fn drive(
     };
     let progress = (!arguments.interaction.quiet).then_some(&forecast);
     let folder = folder.as_path();
-    let ready = ReadySession { session, services, clients, clock, sink, progress, folder };
-    ready.drive().await.map(|_stopped_late| ())
+    let stopped_by = None;
+    let ready =
+        ReadySession { session, services, clients, clock, sink, progress, folder, stopped_by };
+    ready.drive().await.map(drop)
 }
 
 /// The runs that workers still hold, or whose last updates they have.

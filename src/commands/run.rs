@@ -9,11 +9,10 @@ use crate::load_profile::load_profile;
 use crate::reports::session_reports::{SUMMARY, notice_text, page_parts};
 use crate::session::cost::CostCheck;
 use crate::session::judging::{confirm_judging, judge_completed};
-use crate::session::live;
+use crate::session::live::{self, LastScrape, LiveView};
 use crate::session::new_session::{CompletedSession, forecast_within_cloud_limits, run_session};
 use crate::session::notify::{notify, notify_failure, summary_file};
 use rushhour_core::profile::{LoadedProfile, Profile};
-use rushhour_live::LiveServer;
 
 const HELP: &str = "\
 Examples:
@@ -73,11 +72,12 @@ pub(crate) fn run(arguments: &RunArgs) -> Result<Exit, CliError> {
     } else {
         Ok(completed.exit)
     };
-    live::close(live, folder, || {
+    let last_scrape = live::close(live, folder, || {
         // Whoever watched has seen all but what judging found.
         arguments.is_judged(profile).then(|| page_parts(folder, criterion))
     });
     notify(profile, || summary_file(&folder.join(SUMMARY)), || notice_text(folder, criterion));
+    last_scrape.into_iter().for_each(LastScrape::wait);
     exit
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn run(arguments: &RunArgs) -> Result<Exit, CliError> {
 fn run_profile(
     arguments: &RunArgs,
     loaded: &LoadedProfile,
-) -> Result<(CompletedSession, Option<LiveServer>), CliError> {
+) -> Result<(CompletedSession, Option<LiveView>), CliError> {
     let (profile, session) = (&loaded.profile, &arguments.session);
     let agreed = session.interaction.yes;
     let forecast = forecast_within_cloud_limits(profile, session.cloud.accept_cloud_limits)?;

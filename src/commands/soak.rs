@@ -15,16 +15,16 @@ use crate::reports::history_file;
 use crate::reports::journal::read_session;
 use crate::reports::locate::session_folder;
 use crate::reports::output_file::{to_json, write_atomically};
-use crate::reports::session_reports::{SUMMARY, exit_of, rendered};
+use crate::reports::session_reports::{JUNIT, SUMMARY, exit_of, rendered};
+use crate::reports::soak_file::SOAK;
 use crate::session::cost::CostCheck;
 use crate::session::folder::JOURNAL;
-use crate::session::live;
+use crate::session::live::{self, LastScrape, LiveView};
 use crate::session::new_session::{CompletedSession, forecast_within_cloud_limits, run_session};
 use crate::session::notify::{notify, notify_failure, summary_file};
 use rushhour_core::profile::LoadedProfile;
-use rushhour_live::LiveServer;
 use rushhour_report::render::{
-    PageParts, SoakSummary, agent_health_csv, soak_and_session_parts, soak_csv, soak_notice,
+    PageParts, SoakSummary, agent_health_csv, junit, soak_and_session_parts, soak_csv, soak_notice,
     soak_page, soak_text,
 };
 use rushhour_report::session::{Criterion, SessionVerdict};
@@ -94,8 +94,9 @@ pub(crate) fn soak(arguments: &SoakArgs) -> Result<Exit, CliError> {
     let judged = judge(&completed.folder, criterion);
     let judged = judged.inspect_err(|error| notify_failure(profile, error))?;
     let folder = &completed.folder;
-    live::close(live, folder, || Some(Ok(judged.page)));
+    let last_scrape = live::close(live, folder, || Some(Ok(judged.page)));
     notify(profile, || notice_summary(folder, &judged.summary), || Ok(judged.notice));
+    last_scrape.into_iter().for_each(LastScrape::wait);
     Ok(if completed.exit == Exit::Internal { Exit::Internal } else { judged.exit })
 }
 
@@ -104,7 +105,7 @@ fn run(
     session: &NewSessionArgs,
     loaded: &LoadedProfile,
     files: &ProfileFiles,
-) -> Result<(CompletedSession, Option<LiveServer>), CliError> {
+) -> Result<(CompletedSession, Option<LiveView>), CliError> {
     let live = session.start_live()?;
     let forecast =
         forecast_within_cloud_limits(&loaded.profile, session.cloud.accept_cloud_limits)?;
@@ -151,7 +152,8 @@ fn judge(folder: &Path, criterion: Criterion) -> Result<JudgedSoak, CliError> {
     let soak = SoakAnalysis::of(measured, &folded, criteria, delivered, &history);
     let write = |name: &str, bytes: &[u8]| write_atomically(&folder.join(name), bytes);
     let summary = SoakSummary::of(&soak);
-    write("soak.json", &to_json(&summary)?)?;
+    write(SOAK, &to_json(&summary)?)?;
+    write(JUNIT, &rendered(|to| junit(&folded, &verdict, Some(&summary), to))?)?;
     write("soak.csv", &rendered(|to| soak_csv(&soak, to))?)?;
     write("soak.html", soak_page(&soak, &folded, &verdict, criterion).as_bytes())?;
     if folded.opening.profile.agent_health.is_some() {

@@ -138,7 +138,7 @@ pub(crate) fn worker(arguments: &WorkerArgs) -> Result<Exit, CliError> {
 async fn serve(config: WorkerConfig) -> Result<(), CliError> {
     let (capacity, url) = (config.capacity, config.nats.url.clone());
     let (stop, stops) = unbounded_channel();
-    signals::forward(stop, || StopRequest::Stop, SIGNALS)?;
+    signals::forward(stop, || StopRequest::Stop, SIGNALS, || SIGNALS[2])?;
     let (events, mut told) = unbounded_channel();
     let printing = tokio::spawn(async move {
         while let Some(event) = told.recv().await {

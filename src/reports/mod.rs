@@ -8,3 +8,4 @@ pub(crate) mod recordings;
 pub(crate) mod search_log;
 pub(crate) mod search_reports;
 pub(crate) mod session_reports;
+pub(crate) mod soak_file;

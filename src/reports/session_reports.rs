@@ -9,6 +9,7 @@ use tracing::info;
 use super::journal::read_session;
 use super::output_file::{CsvFile, remove_unfinished, to_json, write_atomically};
 use super::recordings::read_recordings;
+use super::soak_file;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::print;
@@ -25,6 +26,8 @@ use rushhour_report::session::{Criterion, SessionVerdict, Summary};
 
 /// The summary, in a session's folder.
 pub(crate) const SUMMARY: &str = "summary.json";
+/// The thresholds as test cases, in a session's folder.
+pub(crate) const JUNIT: &str = "junit.xml";
 const RUNS: &str = "runs.csv";
 const TURNS: &str = "turns.csv";
 
@@ -126,7 +129,8 @@ fn write_reports_with(
     write("latency.hlog", rendered(|to| hlog(&folded, to))?)?;
     write(SUMMARY, to_json(&Summary::new(&folded, &verdict))?)?;
     write("session.json", to_json(&session_json(&folded))?)?;
-    write("junit.xml", rendered(|to| junit(&folded, &verdict, to))?)?;
+    let soak = soak_file::read(folder, &folded.opening.session);
+    write(JUNIT, rendered(|to| junit(&folded, &verdict, soak.as_ref(), to))?)?;
     let page = session_page_with(&folded, &verdict, criterion, &recordings.read(folder));
     write("report.html", page.into_bytes())?;
     if let Some(judged) = &verdict.judged {
@@ -161,7 +165,10 @@ pub(crate) fn print_report(
             session_page_with(&folded, &verdict, criterion, &recordings.read(folder))
         }
         ReportFormat::Json => to_text(&to_json(&Summary::new(&folded, &verdict))?),
-        ReportFormat::Junit => to_text(&rendered(|to| junit(&folded, &verdict, to))?),
+        ReportFormat::Junit => {
+            let soak = soak_file::read(folder, &folded.opening.session);
+            to_text(&rendered(|to| junit(&folded, &verdict, soak.as_ref(), to))?)
+        }
     };
     print::stdout(text.trim_end());
     Ok(exit_of(&folded, &verdict))

@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::info;
 
+use super::late_stop::LateStop;
 use crate::print;
+use crate::signals::EVERY_RUN_HAS_ENDED;
 use rushhour_core::event::{Event, EventKind, EventSink};
 use rushhour_core::units::{ForeignText, SessionTime};
 use rushhour_driver::{SessionClock, SessionInput};
@@ -91,8 +92,6 @@ fn socket_path(folder: &Path) -> io::Result<(fs::File, PathBuf)> {
 pub(crate) struct Control {
     task: JoinHandle<()>,
     socket: PathBuf,
-    /// Whether somebody has stopped the session after its runs.
-    stopped_late: watch::Receiver<bool>,
 }
 
 impl Drop for Control {
@@ -112,6 +111,7 @@ impl Control {
         clock: SessionClock,
         sink: Arc<dyn EventSink>,
         inputs: UnboundedSender<SessionInput>,
+        late_stop: LateStop,
     ) -> io::Result<Self> {
         let socket = folder.join(SOCKET);
         // One that is there is of a process that died; the journal's lock keeps a second one from running.
@@ -119,23 +119,9 @@ impl Control {
         let (_opened, path) = socket_path(folder)?;
         let listener = UnixListener::bind(path)?;
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o600))?;
-        let (stop_late, stopped_late) = watch::channel(false);
-        let served = Served { clock, sink, inputs, stop_late, marks: 0 };
+        let served = Served { clock, sink, inputs, late_stop, marks: 0 };
         let task = tokio::spawn(served.serve(listener));
-        Ok(Self { task, socket, stopped_late })
-    }
-
-    /// Whether somebody has stopped the session after its runs.
-    pub(crate) fn is_stopped_late(&self) -> bool {
-        *self.stopped_late.borrow()
-    }
-
-    /// Waits until somebody stops the session after its runs.
-    pub(crate) async fn stopped_late(&self) {
-        let mut stopped = self.stopped_late.clone();
-        if stopped.wait_for(|stopped| *stopped).await.is_err() {
-            std::future::pending::<()>().await;
-        }
+        Ok(Self { task, socket })
     }
 }
 
@@ -145,7 +131,7 @@ struct Served {
     sink: Arc<dyn EventSink>,
     /// Closed when every run has ended.
     inputs: UnboundedSender<SessionInput>,
-    stop_late: watch::Sender<bool>,
+    late_stop: LateStop,
     marks: usize,
 }
 
@@ -204,7 +190,7 @@ impl Served {
         info!(now, "stop requested by `rushhour stop`");
         let is_told = (0..=u8::from(now)).all(|_| self.inputs.send(SessionInput::Stop).is_ok());
         let what = match (is_told, now) {
-            (false, _) => "every run has ended, and nothing is waited for any longer",
+            (false, _) => EVERY_RUN_HAS_ENDED,
             (true, true) => {
                 "ending the runs in flight, deleting their rooms and writing the reports"
             }
@@ -212,7 +198,7 @@ impl Served {
         };
         print::stderr(&format!("\nrushhour stop: {what}"));
         if !is_told {
-            self.stop_late.send_replace(true);
+            self.late_stop.request();
             return ControlAnswer::Ended;
         }
         ControlAnswer::Done { at_us: self.clock.now().0 }

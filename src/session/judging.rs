@@ -79,16 +79,23 @@ pub(crate) fn judge_completed(
     completed: &CompletedSession,
     options: &SessionOptions<'_>,
 ) -> Result<Exit, CliError> {
-    let is_stopped = completed.stopped_late || completed.exit == Exit::Stopped;
-    if is_stopped || matches!(completed.exit, Exit::Usage | Exit::Internal) {
+    let forgone = || {
         print::stderr(&format!(
             "No run was judged, because the session was stopped. `rushhour judge {}` judges them.",
             completed.folder.display()
         ));
-        return Ok(completed.exit);
+        Ok(completed.exit)
+    };
+    if matches!(completed.exit, Exit::Stopped | Exit::Usage | Exit::Internal) {
+        return forgone();
     }
-    let judged = plan_judging(&completed.folder)
-        .and_then(|plan| judge_session(&completed.folder, &plan, options));
+    let plan = plan_judging(&completed.folder);
+    // Before anything is created: what was begun cannot be judged a second time. A stop from here on ends the judging.
+    if completed.listener.is_stop_requested() {
+        return forgone();
+    }
+    let options = &SessionOptions { stopped_by: Some(&completed.listener), ..*options };
+    let judged = plan.and_then(|plan| judge_session(&completed.folder, &plan, options));
     match judged {
         _ if completed.exit == Exit::Passed => judged,
         // The session's own verdict comes first.

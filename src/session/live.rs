@@ -1,6 +1,7 @@
 //! The page and the metrics of a session while it runs.
 
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Args;
 use tracing::info;
@@ -8,7 +9,10 @@ use tracing::info;
 use crate::error::CliError;
 use crate::known_secrets;
 use crate::print;
-use rushhour_live::{ListenAddress, LiveError, LiveOptions, LiveServer, PageToken};
+use crate::signals::interrupted;
+use rushhour_live::{
+    LingeringServer, ListenAddress, LiveError, LiveFeed, LiveOptions, LiveServer, PageToken,
+};
 use rushhour_report::render::PageParts;
 use rushhour_report::session::Criterion;
 
@@ -27,6 +31,37 @@ pub(crate) struct LiveArgs {
     /// Serve metrics for Prometheus at /metrics, without a page: at 127.0.0.1:5665, or at ADDRESS.
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:5665")]
     metrics: Option<ListenAddress>,
+    /// After the session's end, wait this long for Prometheus to scrape the last figures.
+    ///
+    /// The process ends after that scrape, or on Ctrl-C. With 0 it waits for none.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    metrics_linger: u16,
+}
+
+/// What is served while a session runs.
+pub(crate) struct LiveView {
+    server: LiveServer,
+    /// How long metrics stay after the end.
+    linger: Duration,
+}
+
+impl LiveView {
+    pub(crate) const fn feed(&self) -> &LiveFeed {
+        self.server.feed()
+    }
+}
+
+/// Metrics that stay for one more scrape.
+pub(crate) struct LastScrape {
+    server: LingeringServer,
+    at_most: Duration,
+}
+
+impl LastScrape {
+    /// Waits until they were scraped, the time is up, or somebody interrupts.
+    pub(crate) fn wait(self) {
+        self.server.wait(self.at_most);
+    }
 }
 
 impl LiveArgs {
@@ -34,12 +69,16 @@ impl LiveArgs {
     ///
     /// # Errors
     /// Where that is not possible: the user wants to watch the session, so it does not begin.
-    pub(crate) fn start(&self, criterion: Criterion) -> Result<Option<LiveServer>, CliError> {
+    pub(crate) fn start(&self, criterion: Criterion) -> Result<Option<LiveView>, CliError> {
         #[cfg(feature = "otlp")]
         let push = super::otlp::push_of_environment();
         #[cfg(not(feature = "otlp"))]
         let push = None;
         let is_served = self.live.is_some() || self.metrics.is_some();
+        let linger = Duration::from_secs(self.metrics_linger.into());
+        if !is_served && linger > Duration::ZERO {
+            return Err(CliError::usage("--metrics-linger needs --metrics or --live"));
+        }
         if !is_served && push.is_none() {
             return Ok(None);
         }
@@ -67,27 +106,42 @@ impl LiveArgs {
         if let Some(metrics) = server.metrics() {
             print::stderr(&format!("Metrics are at {}", shown(metrics)));
         }
-        Ok(Some(server))
+        Ok(Some(LiveView { server, linger }))
     }
 }
 
 /// Shows the end of a session in `folder` to those who watch: the report, where it says more than the session's events.
+/// Returns metrics that are to stay.
 pub(crate) fn close(
-    server: Option<LiveServer>,
+    view: Option<LiveView>,
     folder: &Path,
     report: impl FnOnce() -> Option<Result<PageParts, CliError>>,
-) {
-    if let Some(server) = server {
-        let report = server.page().and_then(|_| report()).and_then(|read| {
-            // What was drawn before stays.
-            read.inspect_err(|error| info!(%error, "the page does not show the report")).ok()
-        });
-        let folder = folder.display();
-        let note = format!(
-            "The session has ended, and this page changes no more. Reports are in {folder}"
-        );
-        server.close(&known_secrets::redacted(&note), report);
+) -> Option<LastScrape> {
+    let LiveView { server, linger } = view?;
+    let report = server.page().and_then(|_| report()).and_then(|read| {
+        // What was drawn before stays.
+        read.inspect_err(|error| info!(%error, "the page does not show the report")).ok()
+    });
+    let folder = folder.display();
+    let note =
+        format!("The session has ended, and this page changes no more. Reports are in {folder}");
+    let note = known_secrets::redacted(&note);
+    if linger.is_zero() {
+        server.close(&note, report);
+        return None;
     }
+    print::stderr(&format!(
+        "Metrics stay until they are scraped once more, at most for {} s; Ctrl-C ends that.",
+        linger.as_secs()
+    ));
+    let until = Box::pin(async move {
+        tokio::select! {
+            () = tokio::time::sleep(linger) => {}
+            _ = interrupted() => {}
+        }
+    });
+    let server = server.close_lingering(&note, report, until);
+    Some(LastScrape { server, at_most: linger })
 }
 
 fn on_missing() {

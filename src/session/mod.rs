@@ -14,6 +14,7 @@ pub(crate) mod folder;
 pub(crate) mod forecast_text;
 pub(crate) mod journal_hosts;
 pub(crate) mod judging;
+pub(crate) mod late_stop;
 pub(crate) mod live;
 pub(crate) mod marked_rooms;
 pub(crate) mod native_callers;

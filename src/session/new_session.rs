@@ -9,9 +9,11 @@ use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 use super::clients::{Clients, Keys};
+use super::control::Control;
 use super::drive::ReadySession;
 use super::folder::{self, JOURNAL, NewFolder, TRUTH_LOG};
 use super::forecast_text;
+use super::late_stop::{LateStop, StopListener};
 use super::progress::ProgressSink;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -42,14 +44,16 @@ pub(crate) struct SessionOptions<'a> {
     pub(crate) criterion: Criterion,
     /// Who follows it while it runs.
     pub(crate) live: Option<&'a LiveFeed>,
+    /// Whoever takes stops for it until it listens itself.
+    pub(crate) stopped_by: Option<&'a StopListener>,
 }
 
 /// A session that has ended and has reports.
 pub(crate) struct CompletedSession {
     pub(crate) folder: PathBuf,
     pub(crate) exit: Exit,
-    /// Whether somebody stopped it when its runs had ended.
-    pub(crate) stopped_late: bool,
+    /// Takes stops that come after its runs.
+    pub(crate) listener: StopListener,
 }
 
 /// The forecast of a profile.
@@ -115,7 +119,7 @@ pub(crate) fn run_session_in(
     let driven = runtime.block_on(new_session.drive(options));
     // The sandbox completes its log when it is dropped.
     drop(clients);
-    runtime.shutdown_background();
+    let driven = driven.map(|(late_stop, control)| StopListener::new(late_stop, control, runtime));
     if let Err(error) = &driven {
         print::error(error);
     }
@@ -125,15 +129,13 @@ pub(crate) fn run_session_in(
         write_reports(&path, options.criterion).map(|reported| reported.exit)
     };
     let error = match driven {
-        Ok(stopped_late) => {
-            return Ok(CompletedSession { folder: path, exit: reported?, stopped_late });
-        }
+        Ok(listener) => return Ok(CompletedSession { folder: path, exit: reported?, listener }),
         Err(error) => error,
     };
     if let Err(error) = &reported {
         print::error(error);
     }
-    Ok(CompletedSession { folder: path, exit: error.exit(), stopped_late: false })
+    Ok(CompletedSession { folder: path, exit: error.exit(), listener: StopListener::default() })
 }
 
 struct NewSession<'a> {
@@ -144,7 +146,10 @@ struct NewSession<'a> {
 }
 
 impl NewSession<'_> {
-    async fn drive(self, options: &SessionOptions<'_>) -> Result<bool, CliError> {
+    async fn drive(
+        self,
+        options: &SessionOptions<'_>,
+    ) -> Result<(LateStop, Option<Control>), CliError> {
         let Self { loaded, clients, folder, start } = self;
         let plan = Plan::new(loaded.profile.clone());
         let forecast = Forecast::new(&plan);
@@ -176,20 +181,23 @@ impl NewSession<'_> {
             let (runs, last_start) = (forecast.runs, forecast.last_start);
             live.begin(LiveSession { now: Box::new(move || clock.now()), runs, last_start });
         }
-        let header = session_header(loaded, &plan, clients, &folder.session, anchor);
+        let header = session_header(loaded, &forecast, clients, &folder.session, anchor);
         let opened = EventKind::Opened(Box::new(header));
         sink.record(Event { at: SessionTime::START, kind: opened });
         let session = Session::new((*settings).clone(), plan.schedule(), names.clone());
         let services = clients.driver_services(&sink, folder.session, names, profile, settings)?;
         let progress = show_progress.then_some(&forecast);
         let folder = folder.path.as_path();
-        ReadySession { session, services, clients, clock, sink, progress, folder }.drive().await
+        let stopped_by = options.stopped_by;
+        ReadySession { session, services, clients, clock, sink, progress, folder, stopped_by }
+            .drive()
+            .await
     }
 }
 
 fn session_header(
     loaded: &LoadedProfile,
-    plan: &Plan,
+    forecast: &Forecast,
     clients: &Clients,
     session: &SessionId,
     anchor: Timestamp,
@@ -204,7 +212,7 @@ fn session_header(
         settings: loaded.settings.clone(),
         livekit_url: clients.livekit_url.clone(),
         evaluator_url: clients.evaluator_url.clone(),
-        planned: plan.profile().runs(),
+        planned: forecast.planned(&loaded.profile),
         cores: std::thread::available_parallelism()
             .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX)),
     }

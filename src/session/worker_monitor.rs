@@ -9,7 +9,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use super::clients::Clients;
 use crate::credentials;
 use crate::error::CliError;
-use crate::signals::interrupted;
 use rushhour_core::event::{AgentHealth, Event, EventKind, EventSink};
 use rushhour_core::profile::AgentHealthSettings;
 use rushhour_core::units::SessionId;
@@ -67,13 +66,12 @@ impl WorkerMonitor {
     }
 
     /// Polls on after the session, until the worker's jobs and processes are back at what they were before it, the
-    /// time allowed for that is up, or somebody interrupts, by a signal or by `stop`. Returns whether somebody did.
-    pub(crate) async fn settle(self, stop: impl Future<Output = ()>) -> bool {
+    /// time allowed for that is up, or `stop` resolves.
+    pub(crate) async fn settle(self, stop: impl Future<Output = ()>) {
         self.task.abort();
         tokio::select! {
-            () = self.poll_until_settled() => false,
-            _ = interrupted() => true,
-            () = stop => true,
+            () = self.poll_until_settled() => {}
+            () = stop => {}
         }
     }
 

@@ -18,4 +18,5 @@ pub use access::{PageToken, PageTokenError};
 pub use address::{InvalidAddress, ListenAddress};
 pub use feed::{LiveFeed, LiveSession};
 pub use push::{MetricsPush, PushInProgress};
-pub use server::{LiveError, LiveOptions, LiveServer};
+pub use server::{LingeringServer, LiveError, LiveOptions, LiveServer};
+pub use view::Linger;

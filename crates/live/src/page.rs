@@ -1,7 +1,7 @@
 //! The page as it was last drawn, and what a viewer who has seen an earlier one needs of it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 
@@ -16,6 +16,8 @@ pub(crate) struct DrawnPage {
     pub(crate) parts: Vec<DrawnPart>,
     /// What is said at the end, after which nothing changes.
     pub(crate) over: Option<String>,
+    /// What changed since the drawing before, as JSON: written for the first viewer, and the same for all others.
+    update: OnceLock<Arc<str>>,
 }
 
 #[derive(Debug, Clone)]
@@ -47,18 +49,27 @@ impl DrawnPage {
                 None => DrawnPart { id: part.id, html: part.html.into(), changed: number },
             }
         };
-        Self { number, title, parts: parts.into_iter().map(drawn).collect(), over: None }
+        let parts = parts.into_iter().map(drawn).collect();
+        Self { number, title, parts, over: None, update: OnceLock::new() }
     }
 
     /// What changed since a drawing, as JSON.
-    pub(crate) fn update_since(&self, seen: u64) -> String {
+    pub(crate) fn update_since(&self, seen: u64) -> Arc<str> {
+        if seen + 1 == self.number {
+            return Arc::clone(self.update.get_or_init(|| self.written_since(seen)));
+        }
+        self.written_since(seen)
+    }
+
+    fn written_since(&self, seen: u64) -> Arc<str> {
         let changed = self.parts.iter().filter(|part| part.changed > seen);
         let update = Update {
             title: &self.title,
             order: self.parts.iter().map(|part| part.id).collect(),
             parts: changed.map(|part| (part.id, &*part.html)).collect(),
         };
-        serde_json::to_string(&update).expect("strings and lists have a written form")
+        let json = serde_json::to_string(&update);
+        json.expect("strings and lists have a written form").into()
     }
 
     /// The parts, to be put into a frame.
@@ -83,17 +94,20 @@ mod tests {
         let third =
             second.next("b".into(), parts(&[("header", "3"), ("bill", "4"), ("load", "2")]));
         assert_eq!(
-            first.update_since(0),
+            &*first.update_since(0),
             r#"{"title":"a","order":["header","load"],"parts":{"header":"1","load":"2"}}"#
         );
         assert_eq!(
-            second.update_since(1),
+            &*second.update_since(1),
             r#"{"title":"b","order":["header","load"],"parts":{"header":"3"}}"#
         );
         assert_eq!(
-            third.update_since(1),
+            &*third.update_since(1),
             r#"{"title":"b","order":["header","bill","load"],"parts":{"bill":"4","header":"3"}}"#
         );
         assert_eq!(third.number, 3);
+        // It is written once for all viewers that have the drawing before.
+        let (one, other) = (third.update_since(2), third.update_since(2));
+        assert!(Arc::ptr_eq(&one, &other));
     }
 }

@@ -195,7 +195,7 @@ fn updates(viewer: Viewer) -> impl Stream<Item = Result<Event, Infallible>> {
             if drawn.number > viewer.seen {
                 let update = drawn.update_since(viewer.seen);
                 viewer.seen = drawn.number;
-                let event = Event::default().event("parts").retry(RETRY_DELAY).data(update);
+                let event = Event::default().event("parts").retry(RETRY_DELAY).data(&*update);
                 return Some((Ok(event), viewer));
             }
             if let Some(note) = &drawn.over {

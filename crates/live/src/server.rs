@@ -28,7 +28,7 @@ use super::address::ListenAddress;
 use super::feed::{LiveFeed, Missing};
 use super::push::{LAST_PUSH, MetricsPush, Pusher};
 use super::routes::{Content, harden, refuse, router};
-use super::view::{Inputs, LiveEnd, Shared, View};
+use super::view::{Inputs, Linger, LiveEnd, Shared, View};
 use rushhour_report::live::LiveFold;
 use rushhour_report::render::PageParts;
 use rushhour_report::session::Criterion;
@@ -196,14 +196,29 @@ impl LiveServer {
     /// Draws the page a last time, says `note` on it, and stops: the report, or the session as its events tell it. Returns
     /// within seconds, whoever still reads.
     pub fn close(mut self, note: &str, report: Option<PageParts>) {
-        self.end(note, report);
+        self.end(note, report, None);
+        self.wait(MAX_CLOSING);
     }
 
-    fn end(&mut self, note: &str, report: Option<PageParts>) {
+    /// The same, but returns at once, and has metrics for one more scrape until `linger` resolves.
+    pub fn close_lingering(
+        mut self,
+        note: &str,
+        report: Option<PageParts>,
+        linger: Linger,
+    ) -> LingeringServer {
+        self.end(note, report, Some(linger));
+        LingeringServer(self)
+    }
+
+    fn end(&mut self, note: &str, report: Option<PageParts>, linger: Option<Linger>) {
         let Some(over) = self.over.take() else { return };
         // Fails where the thread has ended by itself, which it does not.
-        let _ = over.send(LiveEnd { note: note.to_owned(), report });
-        if self.ended.recv_timeout(MAX_CLOSING).is_err() {
+        let _ = over.send(LiveEnd { note: note.to_owned(), report, linger });
+    }
+
+    fn wait(&self, at_most: Duration) {
+        if self.ended.recv_timeout(at_most) == Err(blocking::RecvTimeoutError::Timeout) {
             info!("the page's server did not end in time");
         }
     }
@@ -211,7 +226,21 @@ impl LiveServer {
 
 impl Drop for LiveServer {
     fn drop(&mut self) {
-        self.end("The process ended.", None);
+        if self.over.is_some() {
+            self.end("The process ended.", None, None);
+            self.wait(MAX_CLOSING);
+        }
+    }
+}
+
+/// A server that has shown the end of its session, and still has its metrics.
+#[derive(Debug)]
+pub struct LingeringServer(LiveServer);
+
+impl LingeringServer {
+    /// Waits until it was scraped once more, or what it lingers for resolves, which must be within `at_most`.
+    pub fn wait(self, at_most: Duration) {
+        self.0.wait(at_most.saturating_add(MAX_CLOSING));
     }
 }
 

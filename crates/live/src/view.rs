@@ -1,12 +1,15 @@
 //! Folds the session's events, draws its page for those who watch, and answers scrapes.
 
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::feed::{Beginning, FeedMessage, LiveSession, Missing};
+use super::feed::{Beginning, FeedMessage, LiveSession, MAX_WAITING, Missing};
 use super::page::DrawnPage;
 use super::push::{PushInProgress, Pusher};
 use rushhour_core::units::SessionTime;
@@ -19,8 +22,8 @@ use rushhour_report::session::Criterion;
 
 /// How often the page is drawn while somebody watches.
 const DRAW_EVERY: Duration = Duration::from_secs(1);
-/// After a drawing the page is left alone for this many times as long: drawing takes at most 2 % of a core.
-const REST: u32 = 50;
+/// After a drawing the page is left alone for this many times as long: drawing takes at most 1 % of a core.
+const REST: u32 = 100;
 /// How often drift is drawn: it changes slowly, and its intervals take a while to compute.
 const DRAW_DRIFT_EVERY: Duration = Duration::from_secs(30);
 /// After that it is left alone for this many times as long.
@@ -29,7 +32,10 @@ const DRIFT_REST: u32 = 200;
 const MAX_LAST_DRIFT: Duration = Duration::from_secs(1);
 /// How long an answer to a scrape serves others: whoever scrapes more often gets the same again.
 const SCRAPE_EVERY: Duration = Duration::from_secs(1);
-/// The most events that are folded at once.
+/// How often events are taken from the queue. One at a time, each would wake this thread, and cost the session's the
+/// system call that does.
+const TAKE_EVERY: Duration = Duration::from_millis(100);
+/// The most events that are folded before viewers are served again.
 const BATCH: usize = 1_024;
 
 /// A scrape that waits for its answer.
@@ -55,12 +61,22 @@ pub(crate) struct Inputs {
     pub(crate) over: oneshot::Receiver<LiveEnd>,
 }
 
+/// For how long after the end scrapes are still waited for.
+pub type Linger = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// The end, and what is shown then.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct LiveEnd {
     pub(crate) note: String,
     /// The report, where it says more than the session's events.
     pub(crate) report: Option<PageParts>,
+    pub(crate) linger: Option<Linger>,
+}
+
+impl fmt::Debug for LiveEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiveEnd").field("note", &self.note).finish_non_exhaustive()
+    }
 }
 
 /// How a soak drifts, as it was last drawn.
@@ -141,7 +157,8 @@ impl View {
     pub(crate) async fn run(mut self, mut inputs: Inputs) -> Option<PushInProgress> {
         let mut ticks = interval(DRAW_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut batch = Vec::with_capacity(BATCH);
+        let mut taking = interval(TAKE_EVERY);
+        taking.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
@@ -149,12 +166,21 @@ impl View {
                     while let Ok(message) = inputs.feed.try_recv() {
                         self.take(message);
                     }
-                    self.draw_last(end.unwrap_or_default());
+                    let LiveEnd { note, report, linger } = end.unwrap_or_default();
+                    self.draw_last(note, report);
                     let forecast = self.forecast_runs();
-                    let pusher = self.pusher.filter(|_| !self.is_replayed);
-                    return pusher.and_then(|pusher| pusher.last(&self.fold, forecast));
+                    let pusher = self.pusher.take().filter(|_| !self.is_replayed);
+                    let last = pusher.and_then(|pusher| pusher.last(&self.fold, forecast));
+                    let Some(linger) = linger else { return last };
+                    // The last push does not wait for a scrape.
+                    let pushed = last.map(tokio::spawn);
+                    self.answer_once_more(linger, &mut inputs.scrapes).await;
+                    return pushed.map(|pushed| -> PushInProgress {
+                        Box::pin(async { drop(pushed.await) })
+                    });
                 }
                 _ = ticks.tick() => {
+                    self.take_waiting(&mut inputs.feed).await;
                     self.count_missing();
                     self.draw_for_viewers();
                     let forecast = self.forecast_runs();
@@ -162,15 +188,48 @@ impl View {
                         pusher.push_if_due(&self.fold, forecast);
                     }
                 }
-                () = self.shared.wanted.notified() => self.draw_for_viewers(),
-                Some(scrape) = inputs.scrapes.recv() => self.answer(scrape),
-                taken = inputs.feed.recv_many(&mut batch, BATCH), if !inputs.feed.is_closed() || !inputs.feed.is_empty() => {
-                    if taken > 0 {
-                        batch.drain(..).for_each(|message| self.take(message));
+                () = self.shared.wanted.notified() => {
+                    self.take_waiting(&mut inputs.feed).await;
+                    self.draw_for_viewers();
+                }
+                Some(scrape) = inputs.scrapes.recv() => {
+                    self.take_waiting(&mut inputs.feed).await;
+                    self.answer(scrape);
+                }
+                _ = taking.tick() => {
+                    if self.take_waiting(&mut inputs.feed).await > MAX_WAITING / 4 {
+                        // A journal is replayed, whose reader waits for room.
+                        taking.reset_immediately();
                     }
                 }
             }
         }
+    }
+
+    /// Answers the next scrape with the figures of the end, unless `linger` ends before it comes.
+    async fn answer_once_more(&mut self, mut linger: Linger, scrapes: &mut mpsc::Receiver<Scrape>) {
+        // Those that were scraped before are older.
+        self.scraped = [None, None];
+        tokio::select! {
+            () = &mut linger => {}
+            Some(scrape) = scrapes.recv() => self.answer(scrape),
+        }
+    }
+
+    /// Takes what waits in the queue, and returns how much that was. Connections are served in between.
+    async fn take_waiting(&mut self, feed: &mut mpsc::Receiver<FeedMessage>) -> usize {
+        let mut taken = 0;
+        // What comes meanwhile is for the next time.
+        while taken < MAX_WAITING {
+            let batch = std::iter::from_fn(|| feed.try_recv().ok()).take(BATCH);
+            let count = batch.map(|message| self.take(message)).count();
+            taken += count;
+            if count < BATCH {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        taken
     }
 
     fn take(&mut self, message: FeedMessage) {
@@ -222,7 +281,7 @@ impl View {
         }
     }
 
-    fn draw_last(&mut self, LiveEnd { note, report }: LiveEnd) {
+    fn draw_last(&mut self, note: String, report: Option<PageParts>) {
         match report {
             Some(report) => {
                 self.count_missing();
@@ -230,7 +289,9 @@ impl View {
             }
             None => self.draw(),
         }
-        self.page = Arc::new(DrawnPage { over: Some(note), ..(*self.page).clone() });
+        let mut last = (*self.page).clone();
+        last.over = Some(note);
+        self.page = Arc::new(last);
         self.show();
     }
 
@@ -242,7 +303,7 @@ impl View {
         let began = Instant::now();
         self.count_missing();
         let mut of_drift = Duration::ZERO;
-        if let Some(snapshot) = self.fold.snapshot(self.criterion) {
+        if let Some(snapshot) = self.fold.snapshot(self.criterion, self.forecast_runs()) {
             if self.is_watched() {
                 of_drift = self.drift.draw(&self.fold, &snapshot);
             }
@@ -251,7 +312,7 @@ impl View {
             let context = LiveContext {
                 criterion: self.criterion,
                 now: session.map_or(last, |session| (session.now)()),
-                forecast: session.map_or((0, SessionTime::START), |one| (one.runs, one.last_start)),
+                last_start: session.map_or(SessionTime::START, |session| session.last_start),
                 levels: &self.levels,
                 drift: self.drift.html.as_deref(),
                 is_incomplete: self.fold.missing() > 0,
@@ -286,81 +347,4 @@ impl View {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::future::ready;
-
-    use super::*;
-    use crate::push::MetricsPush;
-    use rushhour_report::render::LivePart;
-
-    #[derive(Debug)]
-    struct Collector;
-
-    impl MetricsPush for Collector {
-        fn every(&self) -> Duration {
-            Duration::from_hours(1)
-        }
-
-        fn encode(&self, _: &LiveFold, _: Option<u64>) -> Option<Vec<u8>> {
-            Some(Vec::new())
-        }
-
-        fn send(&self, _: Vec<u8>, _: Option<Duration>) -> PushInProgress {
-            Box::pin(ready(()))
-        }
-    }
-
-    async fn pushes_after(messages: Vec<FeedMessage>) -> bool {
-        run_to_end(messages, LiveEnd::default()).await.0
-    }
-
-    /// Whether something is pushed at the end, and the last page.
-    async fn run_to_end(messages: Vec<FeedMessage>, last: LiveEnd) -> (bool, Arc<DrawnPage>) {
-        let (sender, feed) = mpsc::channel(messages.len().max(1));
-        for message in messages {
-            sender.try_send(message).expect("there is room for all");
-        }
-        let (end, over) = oneshot::channel();
-        end.send(last).expect("the view is not told yet");
-        let (asked, scrapes) = mpsc::channel(1);
-        let pages = watch::Sender::new(Arc::default());
-        let shared = Arc::new(Shared { pages, wanted: Notify::new(), scrapes: asked });
-        let pusher = Pusher::new(Box::new(Collector), Instant::now());
-        let criterion = Criterion::default();
-        let missing = Missing::new(Arc::default(), || {});
-        let view =
-            View::new(Arc::clone(&shared), criterion, missing, Some(pusher), LiveFold::default);
-        let pushes = view.run(Inputs { feed, scrapes, over }).await.is_some();
-        let page = Arc::clone(&shared.pages.borrow());
-        (pushes, page)
-    }
-
-    #[tokio::test]
-    async fn the_last_page_is_the_report() {
-        let header = LivePart { id: "header", html: "holds 4".to_owned() };
-        let report = PageParts { title: "desk: capacity".to_owned(), parts: vec![header] };
-        let note = "over".to_owned();
-        let end = LiveEnd { note: note.clone(), report: Some(report) };
-        let (_, page) = run_to_end(Vec::new(), end).await;
-        assert_eq!((page.title.as_str(), &page.over), ("desk: capacity", &Some(note)));
-        assert_eq!(page.live_parts()[0].html, "holds 4");
-        assert_eq!(page.number, 1, "whoever watches is shown it");
-    }
-
-    fn session() -> LiveSession {
-        LiveSession {
-            now: Box::new(|| SessionTime::START),
-            runs: 1,
-            last_start: SessionTime::START,
-        }
-    }
-
-    #[tokio::test]
-    async fn what_comes_from_a_journal_is_not_pushed_before_the_session_goes_on() {
-        let beginning = || Beginning { session: session(), missing_before: 0 };
-        assert!(pushes_after(vec![FeedMessage::Begin(beginning())]).await);
-        assert!(!pushes_after(vec![FeedMessage::Replay(beginning())]).await);
-        let goes_on = vec![FeedMessage::Replay(beginning()), FeedMessage::GoOn(session())];
-        assert!(pushes_after(goes_on).await);
-    }
-}
+mod tests;

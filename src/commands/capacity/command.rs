@@ -16,7 +16,7 @@ use crate::reports::search_log::SearchLog;
 use crate::reports::search_reports::{SUMMARY, trial_finding, write_and_print_reports};
 use crate::session::cost::{self, CostCheck};
 use crate::session::folder::{self, LEVELS};
-use crate::session::live::{self, LiveArgs};
+use crate::session::live::{self, LastScrape, LiveArgs, LiveView};
 use crate::session::new_session::{
     CompletedSession, SessionOptions, forecast_within_cloud_limits, run_session,
 };
@@ -24,7 +24,7 @@ use crate::session::notify::{notify, notify_failure, summary_file};
 use rushhour_core::bill::BillForecast;
 use rushhour_core::profile::{LoadedProfile, Profile};
 use rushhour_core::units::Mode;
-use rushhour_live::{LiveFeed, LiveServer};
+use rushhour_live::LiveFeed;
 use rushhour_report::capacity::{
     CapacitySearch, LOG_VERSION, LogEnded, LogLine, LogOpening, LogTrial, Purpose, SearchEnd,
     SearchForecast, SearchRules, SearchSpend, SearchStep, Trial, level_profile,
@@ -76,8 +76,9 @@ pub(crate) fn capacity(arguments: &CapacityArgs) -> Result<Exit, CliError> {
     let (folder, live) = searched.inspect_err(|error| notify_failure(profile, error))?;
     let reported = write_and_print_reports(&folder);
     let reported = reported.inspect_err(|error| notify_failure(profile, error))?;
-    live::close(live, &folder, || Some(Ok(reported.page)));
+    let last_scrape = live::close(live, &folder, || Some(Ok(reported.page)));
     notify(profile, || summary_file(&folder.join(SUMMARY)), || Ok(reported.answer));
+    last_scrape.into_iter().for_each(LastScrape::wait);
     Ok(reported.exit)
 }
 
@@ -85,7 +86,7 @@ pub(crate) fn capacity(arguments: &CapacityArgs) -> Result<Exit, CliError> {
 fn search(
     arguments: &CapacityArgs,
     loaded: &LoadedProfile,
-) -> Result<(PathBuf, Option<LiveServer>), CliError> {
+) -> Result<(PathBuf, Option<LiveView>), CliError> {
     let profile = &loaded.profile;
     if profile.thresholds.is_empty() {
         return Err(no_thresholds(profile.mode.representative()));
@@ -109,7 +110,7 @@ fn search(
         profile: profile.clone(),
     };
     let mut log = SearchLog::create(&folder.path, opening.clone())?;
-    let feed = live.as_ref().map(LiveServer::feed);
+    let feed = live.as_ref().map(LiveView::feed);
     let running = RunningSearch { arguments, loaded, folder: &folder.path, opening, live: feed };
     let ending = running.run(CapacitySearch::new(rules), &mut log)?;
     log.write(&LogLine::Ended(LogEnded { ending }))?;
@@ -203,10 +204,11 @@ impl RunningSearch<'_> {
             print_summary: false,
             criterion: Criterion::Interval,
             live: self.live,
+            stopped_by: None,
         };
-        let CompletedSession { folder, stopped_late, .. } = run_session(&loaded, &options)?;
+        let CompletedSession { folder, listener, .. } = run_session(&loaded, &options)?;
         let relative = folder.strip_prefix(self.folder).unwrap_or(&folder);
-        Ok((relative.to_string_lossy().into_owned(), stopped_late))
+        Ok((relative.to_string_lossy().into_owned(), listener.is_stop_requested()))
     }
 
     fn print(&self, text: &str) {

@@ -115,6 +115,12 @@ pub enum PlanWarning {
 }
 
 impl Forecast {
+    /// The number of runs, if the plan of this profile determines it; where a stage holds runs, the most there can be.
+    pub fn planned(&self, profile: &Profile) -> Option<u64> {
+        let copies = profile.runs()?;
+        Some(if self.estimated { copies } else { self.runs })
+    }
+
     /// Goes through the whole plan, which takes time in proportion to its runs.
     pub fn new(plan: &Plan) -> Self {
         let profile = plan.profile();
@@ -330,6 +336,19 @@ fn warnings(profile: &Profile, forecast: &Forecast, left: u64) -> Vec<PlanWarnin
 mod tests {
     use super::*;
     use crate::plan::testing::plan_of;
+
+    #[test]
+    fn copies_for_which_the_stages_have_no_time_are_not_planned() {
+        let planned = |stage: &str| {
+            let plan =
+                plan_of(&format!("[[scenario]]\nid = 1\ncopies = 100000\n[[stage]]\n{stage}"));
+            Forecast::new(&plan).planned(plan.profile())
+        };
+        assert_eq!(planned("rate = \"2/s\"\nlasts = \"8m\""), Some(960));
+        assert_eq!(planned("hold = 4\nlasts = \"8m\""), Some(100_000), "at most");
+        let endless = plan_of("[[scenario]]\nid = 1\n[[stage]]\nrate = \"2/s\"\nlasts = \"8m\"");
+        assert_eq!(Forecast::new(&endless).planned(endless.profile()), None);
+    }
 
     #[test]
     fn runs_in_flight_follow_from_littles_law() {

@@ -129,7 +129,10 @@ pub struct FoldedSession {
     pub closed: bool,
     /// Whether this is a session that still runs: runs without an end are in flight.
     pub is_running: bool,
-    /// Runs in flight when the journal ends; empty if the session was completed.
+    /// How many runs are forecast, of a session that still runs.
+    pub forecast: Option<u64>,
+    /// Runs in flight when the journal ends; empty if the session was completed, and while it runs: nothing that is
+    /// shown of it names them.
     pub open: Vec<RunRecord>,
     tariff: Option<Tariff>,
 }
@@ -205,8 +208,19 @@ impl FoldedSession {
             last_event: SessionTime::START,
             closed: false,
             is_running: false,
+            forecast: None,
             open: Vec::new(),
         }
+    }
+
+    /// How many runs were planned. Before the end this is what is forecast, or what the plan determines: stages may end
+    /// long before every copy has started.
+    pub fn planned(&self) -> u64 {
+        let decided = self.tally.planned();
+        if self.closed || !self.stops.is_empty() {
+            return decided;
+        }
+        decided.max(self.forecast.or(self.opening.planned).unwrap_or(0))
     }
 
     /// Applies `count` to every tally that a run of this stage belongs to.
@@ -308,7 +322,13 @@ impl FoldedSession {
     /// Takes the runs that were in flight when the journal ended.
     pub(super) fn add_open(&mut self, mut open: Vec<RunRecord>) {
         open.sort_by_key(|record| record.run);
-        for record in &open {
+        self.count_open(&open);
+        self.open = open;
+    }
+
+    /// Counts runs in flight, in their order, without keeping them.
+    pub(super) fn count_open<'a>(&mut self, open: impl IntoIterator<Item = &'a RunRecord>) {
+        for record in open {
             self.add_unfinished(record);
             self.funnel.add(record);
             self.charge(record);
@@ -317,7 +337,6 @@ impl FoldedSession {
                 self.heard.add(record);
             }
         }
-        self.open = open;
     }
 
     /// A run in flight when the journal ends is charged until then.

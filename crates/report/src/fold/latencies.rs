@@ -1,6 +1,7 @@
 //! Latency histograms, one for each metric, mode and part of the session.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hdrhistogram::{Counter, Histogram};
 
@@ -137,10 +138,10 @@ fn add(to: &mut Histogram<u64>, from: &Histogram<u64>) {
     to.add(from).expect("auto-resizing histograms hold every value");
 }
 
-/// All latencies of a session.
+/// All latencies of a session. A copy shares the histograms until one of both adds to them: a page is drawn of a copy.
 #[derive(Debug, Clone, Default)]
 pub struct LatencyTable {
-    table: BTreeMap<(Metric, Mode, Scope), Latencies>,
+    table: BTreeMap<(Metric, Mode, Scope), Arc<Latencies>>,
 }
 
 impl LatencyTable {
@@ -154,7 +155,7 @@ impl LatencyTable {
         measured: bool,
     ) {
         let mut add = |scope| {
-            self.table.entry((sample.metric, mode, scope)).or_default().add(sample);
+            Arc::make_mut(self.table.entry((sample.metric, mode, scope)).or_default()).add(sample);
         };
         add(Scope::Stage(stage));
         if measured {
@@ -165,14 +166,14 @@ impl LatencyTable {
 
     /// The latencies of one metric in one part, where there are any.
     pub fn get(&self, metric: Metric, mode: Mode, scope: Scope) -> Option<&Latencies> {
-        self.table.get(&(metric, mode, scope))
+        self.table.get(&(metric, mode, scope)).map(AsRef::as_ref)
     }
 
     /// All latencies, ordered by metric, mode and scope.
     pub fn iter(&self) -> impl Iterator<Item = (Metric, Mode, Scope, &Latencies)> {
         self.table
             .iter()
-            .map(|((metric, mode, scope), latencies)| (*metric, *mode, *scope, latencies))
+            .map(|((metric, mode, scope), latencies)| (*metric, *mode, *scope, &**latencies))
     }
 }
 

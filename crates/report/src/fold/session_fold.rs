@@ -188,10 +188,13 @@ impl Fold {
         self.folded.as_ref()
     }
 
-    /// The session as if its journal ended here: with the runs in flight, as reports of a killed session have them.
+    /// The session as if its journal ended here: runs in flight are counted, as in reports of a killed session. They are
+    /// not copied: it is taken once a second, and they may be ten thousand.
     pub fn snapshot(&self) -> Option<FoldedSession> {
         let mut folded = self.folded.clone()?;
-        folded.add_open(self.live.values().cloned().collect());
+        let mut open: Vec<&RunRecord> = self.live.values().collect();
+        open.sort_unstable_by_key(|record| record.run);
+        folded.count_open(open);
         folded.is_running = !folded.closed;
         Some(folded)
     }

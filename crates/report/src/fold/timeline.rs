@@ -1,6 +1,7 @@
 //! A session over time, in a bounded number of windows that widen as it goes on.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 
@@ -49,14 +50,14 @@ pub struct TimelineWindow {
     pub words: TranscriptionErrors,
     /// Gaps in each millisecond of their speech, by turn.
     pub gaps: ClusteredRatio,
-    /// Latencies of the runs with their intended start in it, to two digits.
-    latencies: BTreeMap<Metric, Histogram<u32>>,
+    /// Latencies of the runs with their intended start in it, to two digits. A copy shares them until it adds to them.
+    latencies: BTreeMap<Metric, Arc<Histogram<u32>>>,
 }
 
 impl TimelineWindow {
     /// The latencies of one metric, of the runs with their intended start in the window.
     pub fn latencies(&self, metric: Metric) -> Option<&Histogram<u32>> {
-        self.latencies.get(&metric)
+        self.latencies.get(&metric).map(AsRef::as_ref)
     }
 
     /// Adds the quality of a turn.
@@ -79,9 +80,9 @@ impl TimelineWindow {
         self.failed += other.failed;
         for (metric, histogram) in other.latencies {
             match self.latencies.get_mut(&metric) {
-                Some(own) => {
-                    own.add(&histogram).expect("auto-resizing histograms hold every value");
-                }
+                Some(own) => Arc::make_mut(own)
+                    .add(&*histogram)
+                    .expect("auto-resizing histograms hold every value"),
                 None => {
                     self.latencies.insert(metric, histogram);
                 }
@@ -136,9 +137,9 @@ impl Timeline {
                 let mut histogram = Histogram::new_with_bounds(1, 2, DIGITS)
                     .expect("the bounds and digits are constants that the library accepts");
                 histogram.auto(true);
-                histogram
+                Arc::new(histogram)
             });
-        histogram
+        Arc::make_mut(histogram)
             .record(sample.high.0.min(HIGHEST))
             .expect("an auto-resizing histogram holds every value");
     }

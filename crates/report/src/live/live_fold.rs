@@ -118,9 +118,10 @@ impl LiveFold {
         Some(SoakAnalysis::of(data, folded, criteria, delivered, &History::default()))
     }
 
-    /// The session as it stands; `None` before its first event.
-    pub fn snapshot(&self, criterion: Criterion) -> Option<LiveSnapshot> {
-        let folded = self.fold.snapshot()?;
+    /// The session as it stands, of which so many runs are forecast; `None` before its first event.
+    pub fn snapshot(&self, criterion: Criterion, forecast: Option<u64>) -> Option<LiveSnapshot> {
+        let mut folded = self.fold.snapshot()?;
+        folded.forecast = forecast;
         let mut verdict = SessionVerdict::of(&folded, criterion);
         if !folded.closed {
             let without = verdict.thresholds.iter_mut();
@@ -161,9 +162,34 @@ mod tests {
         for event in session.events() {
             fold.add(event).expect("the events are those of one session");
         }
-        let snapshot = fold.snapshot(Criterion::Interval)?;
+        let snapshot = fold.snapshot(Criterion::Interval, None)?;
         let drift = fold.drift(&snapshot)?;
         Some((snapshot, drift))
+    }
+
+    #[test]
+    fn a_snapshot_counts_runs_in_flight_as_a_report_does_and_copies_neither_them_nor_histograms() {
+        let mut builder = growing("");
+        for run in 0..3 {
+            builder.run(SessionTime(700_000_000 + run), Micros::ZERO, Fate::StaysOpen);
+        }
+        let mut fold = LiveFold::default();
+        for event in builder.events() {
+            fold.add(event).expect("the events are those of one session");
+        }
+        let running = fold.snapshot(Criterion::Interval, None).unwrap().folded;
+        let (killed, _) = builder.killed();
+        assert_eq!((killed.open.len(), running.open.len()), (3, 0));
+        assert_eq!((&running.funnel, &running.bill), (&killed.funnel, &killed.bill));
+        let counts = |folded: &FoldedSession| -> Vec<u64> {
+            folded.unfinished.iter().map(|(.., latencies)| latencies.count()).collect()
+        };
+        assert!(!counts(&running).is_empty() && counts(&running) == counts(&killed));
+        let own = fold.so_far().unwrap();
+        assert!(own.latencies.iter().count() > 0);
+        for ((.., own), (.., drawn)) in own.latencies.iter().zip(running.latencies.iter()) {
+            assert!(std::ptr::eq(own, drawn), "they are shared");
+        }
     }
 
     #[test]

@@ -8,11 +8,13 @@ use std::io::{self, Write};
 use quick_xml::events::{BytesDecl, BytesText, Event};
 use quick_xml::writer::Writer;
 
+use super::json::SoakSummary;
 use super::sentences::session::{outcome_sentence, verdict_sentence};
 use super::sentences::threshold::needs_note;
 use super::visible;
 use crate::fold::FoldedSession;
 use crate::session::{Criterion, SessionVerdict, ThresholdResult, ValidityRule, Verdict};
+use crate::soak::SoakVerdict;
 
 /// The file could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -41,8 +43,8 @@ impl Problem {
     }
 }
 
-/// Writes a test case for the load generator, one for the session and one per threshold: `failure` if it does not hold,
-/// `skipped` if it is undecided, and `error` if the load generator or the session was at fault, so that nothing can be
+/// Writes a test case for the load generator, one for the session, one per threshold and, where it was judged as a soak, one
+/// for that: `failure` if it does not hold, `skipped` if it is undecided, and `error` if the load generator or the session was at fault, so that nothing can be
 /// said about the agent.
 ///
 /// # Errors
@@ -50,10 +52,11 @@ impl Problem {
 pub fn junit(
     folded: &FoldedSession,
     verdict: &SessionVerdict,
+    soak: Option<&SoakSummary>,
     to: impl Write,
 ) -> Result<(), JunitError> {
     let name = visible(&folded.opening.profile.name);
-    let cases = cases(folded, verdict);
+    let cases = cases(folded, verdict, soak);
     let count = |element: &str| {
         let problems = cases.iter().filter_map(|case| case.problem.as_ref());
         problems.filter(|problem| problem.element == element).count().to_string()
@@ -116,7 +119,11 @@ fn write_case<W: Write>(writer: &mut Writer<W>, suite: &str, case: &TestCase) ->
     Ok(())
 }
 
-fn cases(folded: &FoldedSession, verdict: &SessionVerdict) -> Vec<TestCase> {
+fn cases(
+    folded: &FoldedSession,
+    verdict: &SessionVerdict,
+    soak: Option<&SoakSummary>,
+) -> Vec<TestCase> {
     let is_invalid = verdict.is_invalid();
     let broken: Vec<String> = verdict.validity.broken().map(ValidityRule::with_advice).collect();
     let found: Vec<String> =
@@ -145,7 +152,22 @@ fn cases(folded: &FoldedSession, verdict: &SessionVerdict) -> Vec<TestCase> {
         output: result.found.to_string(),
         problem: if is_invalid { Some(invalid(verdict)) } else { threshold_problem(result) },
     });
-    [generator, session].into_iter().chain(completed).chain(thresholds).collect()
+    let soak = soak.map(|soak| TestCase {
+        name: "the agent stayed stable".to_owned(),
+        output: visible(&soak.answer),
+        problem: soak_problem(soak),
+    });
+    [generator, session].into_iter().chain(completed).chain(thresholds).chain(soak).collect()
+}
+
+fn soak_problem(soak: &SoakSummary) -> Option<Problem> {
+    let element = match soak.verdict {
+        SoakVerdict::Steady => return None,
+        SoakVerdict::Drifts => "failure",
+        SoakVerdict::NotEnoughData => "skipped",
+        SoakVerdict::Invalid => "error",
+    };
+    Some(Problem::new(element, format!("{}: {}", soak.verdict.label(), visible(&soak.answer))))
 }
 
 fn invalid(verdict: &SessionVerdict) -> Problem {
@@ -186,13 +208,21 @@ mod tests {
 
     use super::*;
     use crate::session::test_sessions::{Fate, HOSTILE, SessionBuilder, ordinary};
-    use rushhour_core::units::{Micros, SessionTime};
+    use crate::soak::{History, SoakAnalysis, SoakBuilder, SoakCriteria};
+    use rushhour_core::units::{Micros, SessionId, SessionTime};
 
     const THRESHOLDS: &str = "[thresholds]\n\"agent_join p95\" = \"< 2s\"\n\"agent_join p50\" = \"< 100ms\"\n\"agent_join p99.9\" = \"< 2s\"\n";
 
     fn written(session: &(FoldedSession, SessionVerdict)) -> String {
+        written_with(session, None)
+    }
+
+    fn written_with(
+        session: &(FoldedSession, SessionVerdict),
+        soak: Option<&SoakSummary>,
+    ) -> String {
         let mut bytes = Vec::new();
-        junit(&session.0, &session.1, &mut bytes).unwrap();
+        junit(&session.0, &session.1, soak, &mut bytes).unwrap();
         let text = String::from_utf8(bytes).unwrap();
         let mut reader = Reader::from_str(&text);
         while !matches!(reader.read_event().unwrap_or_else(|e| panic!("{e}: {text}")), Xml::Eof) {}
@@ -225,6 +255,32 @@ mod tests {
         let text = written(&builder.closed());
         assert_eq!(text.matches("<error ").count(), 4, "{text}");
         assert!(!text.contains("<failure "));
+    }
+
+    #[test]
+    fn a_soak_that_drifts_is_a_failure() {
+        let session = ordinary(400, "[soak]\n");
+        let data = SoakBuilder::default().finish(&session.0);
+        let criteria = SoakCriteria::of(session.0.opening.profile.soak);
+        let soak = SoakAnalysis::of(data, &session.0, criteria, true, &History::default());
+        let soak = SoakSummary { answer: HOSTILE.to_owned(), ..SoakSummary::of(&soak) };
+        for (verdict, element) in [
+            (SoakVerdict::Steady, None),
+            (SoakVerdict::Drifts, Some("<failure message=\"Not steady: ")),
+            (SoakVerdict::NotEnoughData, Some("<skipped message=\"")),
+            (SoakVerdict::Invalid, Some("<error message=\"")),
+        ] {
+            let text = written_with(&session, Some(&SoakSummary { verdict, ..soak.clone() }));
+            let (_, case) = text.split_once("<testcase name=\"the agent stayed stable\"").unwrap();
+            let problems = ["<failure", "<skipped", "<error"].map(|one| case.matches(one).count());
+            assert_eq!(problems.iter().sum::<usize>(), usize::from(element.is_some()), "{text}");
+            assert!(element.is_none_or(|element| case.contains(element)), "{text}");
+        }
+        assert!(!written(&session).contains("stable"), "it was not judged as a soak");
+        let json = serde_json::to_vec(&soak).unwrap();
+        let session = &session.0.opening.session;
+        assert_eq!(SoakSummary::read(&json, session), Some(soak));
+        assert_eq!(SoakSummary::read(&json, &SessionId::new("another")), None);
     }
 
     #[test]

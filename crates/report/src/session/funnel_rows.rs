@@ -50,7 +50,7 @@ pub(crate) fn funnel_rows(folded: &FoldedSession) -> Vec<FunnelRow<'_>> {
     before.retain(|(_, count)| *count > 0);
     let planned = FunnelRow {
         step: None,
-        runs: folded.opening.planned.unwrap_or(0).max(tally.planned()),
+        runs: folded.planned(),
         lost: before,
         is_required: true,
         latencies: None,
@@ -120,5 +120,34 @@ fn is_required(step: FunnelStep, folded: &FoldedSession) -> bool {
         FunnelStep::Greeted => waits_for_greeting(folded),
         FunnelStep::AgentReady => false,
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::test_sessions::{Fate, SessionBuilder};
+    use rushhour_core::event::StopReason;
+    use rushhour_core::units::{Micros, SessionTime};
+
+    #[test]
+    fn what_is_planned_is_what_is_forecast_and_not_every_copy() {
+        let mut builder = SessionBuilder::chat("");
+        builder.run(SessionTime(0), Micros::ZERO, Fate::StaysOpen);
+        let (mut folded, _) = builder.killed();
+        folded.opening.planned = Some(100_000);
+        folded.forecast = Some(960);
+        let planned = |folded: &FoldedSession| funnel_rows(folded)[0].runs;
+        assert_eq!(planned(&folded), 960);
+        folded.tally.skipped = 970;
+        assert_eq!(planned(&folded), 971, "a forecast may be too low");
+        // Without one it is the most that there can be; after a stop and at the end, what became of them.
+        folded.forecast = None;
+        assert_eq!(planned(&folded), 100_000);
+        folded.stops.push((StopReason::Drain, String::new()));
+        assert_eq!(planned(&folded), 971);
+        folded.stops.clear();
+        folded.closed = true;
+        assert_eq!(planned(&folded), 971);
     }
 }

@@ -166,7 +166,7 @@ mod tests {
         for event in [worker(10, 40, 30, Micros::ZERO), worker(20, 7, 10, Micros::from_secs(4))] {
             fold.add(&event).expect("one session");
         }
-        let snapshot = fold.snapshot(Criterion::Interval).expect("it began");
+        let snapshot = fold.snapshot(Criterion::Interval, None).expect("it began");
         let html = workers(&snapshot).into_string();
         for cell in [">7<", ">40<", ">50<", ">1.00 %<", ">2.00 %<", ">16.0s<"] {
             assert!(html.contains(cell), "{cell} in {html}");

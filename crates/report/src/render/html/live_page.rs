@@ -29,8 +29,8 @@ pub struct LiveContext<'a> {
     pub criterion: Criterion,
     /// The time on the session's clock.
     pub now: SessionTime,
-    /// The runs that are forecast, and the last intended start.
-    pub forecast: (u64, SessionTime),
+    /// The last intended start, as it is forecast.
+    pub last_start: SessionTime,
     /// The levels before this session, in a search for capacity.
     pub levels: &'a [LevelSoFar],
     /// What [`live_drift`] has drawn of a soak; it is drawn less often than the rest.
@@ -168,9 +168,9 @@ fn running_header(snapshot: &LiveSnapshot, context: &LiveContext<'_>) -> Markup 
 /// How far the session is, in one sentence.
 fn progress(folded: &FoldedSession, context: &LiveContext<'_>) -> String {
     let tally = &folded.tally;
-    let (runs, last_start) = context.forecast;
+    let last_start = context.last_start;
     let mut parts = vec![
-        format!("{} of {} runs started", tally.started, runs.max(tally.started)),
+        format!("{} of {} runs started", tally.started, folded.planned()),
         format!(
             "{} in flight of at most {}",
             tally.open(),
@@ -270,7 +270,7 @@ mod tests {
     const CONTEXT: LiveContext<'_> = LiveContext {
         criterion: Criterion::Interval,
         now: SessionTime(61_500_000),
-        forecast: (100, SessionTime(90_000_000)),
+        last_start: SessionTime(90_000_000),
         levels: &[],
         drift: None,
         judging: None,
@@ -279,6 +279,7 @@ mod tests {
 
     fn snapshot((mut folded, verdict): (FoldedSession, SessionVerdict)) -> LiveSnapshot {
         folded.is_running = !folded.closed;
+        folded.forecast = Some(100);
         LiveSnapshot {
             folded,
             verdict,

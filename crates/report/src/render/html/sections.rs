@@ -32,7 +32,7 @@ pub(super) fn thresholds(verdict: &SessionVerdict, criterion: Criterion) -> Mark
 }
 
 pub(super) fn funnel(folded: &FoldedSession) -> Markup {
-    if folded.opening.planned.unwrap_or(0).max(folded.tally.planned()) == 0 {
+    if folded.planned() == 0 {
         return html! { p { "No run was planned or started." } };
     }
     funnel_table(folded).html(Frame::None)

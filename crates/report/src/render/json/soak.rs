@@ -11,6 +11,7 @@ use crate::soak::{
     NightlyJudgement, Resource, SeriesFinding, SeriesJudgement, SeriesStep, SeriesUnit, Slope,
     SoakAnalysis, SoakVerdict,
 };
+use rushhour_core::units::SessionId;
 
 /// The version of the format of `soak.json`.
 const SOAK_VERSION: u32 = 1;
@@ -177,6 +178,12 @@ pub struct NightlySeriesSummary {
 }
 
 impl SoakSummary {
+    /// What `soak.json` says of a session; none where it is of another one, or of another version.
+    pub fn read(json: &[u8], session: &SessionId) -> Option<Self> {
+        let read: Self = serde_json::from_slice(json).ok()?;
+        (read.schema_version == SOAK_VERSION && read.session == session.as_str()).then_some(read)
+    }
+
     /// The summary of an analysis.
     pub fn of(soak: &SoakAnalysis) -> Self {
         let wall = WallClock::of(&soak.started);

@@ -177,13 +177,17 @@ fn latencies(folded: &FoldedSession) -> Vec<Family> {
 
 fn histogram(latencies: &Latencies) -> Sample {
     let mut counts = vec![0; BUCKETS.len() + 1];
-    for value in latencies.histogram().iter_recorded() {
+    let mut sum = 0.0;
+    let histogram = latencies.histogram();
+    for value in histogram.iter_recorded() {
+        let count = value.count_since_last_iteration();
         let seconds = Micros(value.value_iterated_to()).as_secs_f64();
         let bucket = BUCKETS.partition_point(|end| *end < seconds);
-        counts[bucket] += value.count_since_last_iteration();
+        counts[bucket] += count;
+        // As the mean has it, which would go through all of them again.
+        sum += number(histogram.median_equivalent(value.value_iterated_to())) * number(count);
     }
-    let count = latencies.count();
-    Sample::Histogram { sum: latencies.mean() * number(count) / 1e6, count, counts }
+    Sample::Histogram { sum: sum / 1e6, count: latencies.count(), counts }
 }
 
 fn generator(live: &LiveFold, folded: &FoldedSession) -> Vec<Family> {
