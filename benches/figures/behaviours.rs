@@ -235,18 +235,24 @@ fn turn_errors(
     (errors(pairs.into_iter()), turns)
 }
 
-/// The errors of the ends of answers: of the last frame that was spoken, or of the last chunk.
+/// The errors of the ends of answers: of the last frame that was spoken, or of the last chunk. A greeting that comes after
+/// an answer and before the caller's next turn ends it.
 fn done_errors(measured: &Measured, mode: &str, remarks: &mut Vec<String>) -> Vec<f64> {
     let logs = SessionLogs::of(measured);
-    let (heard, spoken) = (logs.by_key("heard_speech", "at_us"), logs.by_key("spoken", "at_us"));
-    let final_chunks = logs.by_key("final_chunk", "delay_us");
+    let (heard, said) = match mode {
+        "voice" => ("heard_speech", "spoken"),
+        _ => ("heard_text", "final_chunk"),
+    };
+    let (heard, said) = (logs.by_key(heard, "at_us"), logs.by_key(said, "at_us"));
     let mut pairs = Vec::new();
     for turn in &logs.turns {
         let key = turn.key();
-        let truth = match mode {
-            "voice" => heard.get(&key).and_then(|heard| spoken.get(&key)?.checked_sub(*heard)),
-            _ => final_chunks.get(&key).copied(),
-        };
+        let truth = heard.get(&key).zip(said.get(&key)).and_then(|(heard_at, answered)| {
+            let next = heard.get(&(key.0.clone(), key.1 + 1)).copied().unwrap_or(u64::MAX);
+            let greeted = said.get(&(key.0.clone(), 0)).copied();
+            let greeted = greeted.filter(|at| (*answered..next).contains(at));
+            greeted.unwrap_or(*answered).checked_sub(*heard_at)
+        });
         match (turn.done_after(), truth) {
             (Some(done), Some(truth)) => {
                 if done.abs_diff(truth) > 200_000 {
