@@ -34,10 +34,9 @@ pub(super) struct ToolCalls {
 }
 
 /// Whether the session must be asked for tools that run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Framework {
     /// It has sent nothing.
-    #[default]
     Unknown,
     /// It was asked what it is, then.
     Asked(SessionTime),
