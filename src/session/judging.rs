@@ -211,34 +211,19 @@ pub(crate) fn notify_settings(folder: &Path) -> Option<NotifySettings> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rushhour_core::event::{Event, EventSink, FORMAT_VERSION};
+    use rushhour_core::event::EventSink;
     use rushhour_core::profile::NoticeFormat;
-    use rushhour_core::profile::testing::load_text;
-    use rushhour_core::units::{SessionId, SessionTime};
+    use rushhour_core::profile::testing::{load_text, opened_with};
     use rushhour_report::journal::Journal;
 
     #[test]
     fn the_journal_of_a_session_says_who_is_told_of_its_end() {
         let text = "mode = \"chat\"\n[livekit]\nurl = \"sandbox\"\nagent = \"front-desk\"\n[[scenario]]\nid = 30\ncopies = 1\n[[stage]]\nrate = \"10/s\"\n[notify]\nformat = \"slack\"\n";
-        let loaded = load_text(text).expect("the profile is valid");
-        let header = SessionHeader {
-            format: FORMAT_VERSION,
-            rushhour: "0.0.0".to_owned(),
-            session: SessionId::new("judged"),
-            anchor: "2026-01-01T00:00:00Z".to_owned(),
-            profile: loaded.profile,
-            profile_hash: String::new(),
-            settings: loaded.settings,
-            livekit_url: String::new(),
-            evaluator_url: String::new(),
-            planned: None,
-            cores: 1,
-        };
+        let opened = opened_with(load_text(text).expect("the profile is valid"));
         let session = tempfile::tempdir().unwrap();
         assert_eq!(notify_settings(session.path()), None, "there is no journal");
         let journal = Journal::create(&session.path().join(JOURNAL)).unwrap();
-        let opened = EventKind::Opened(Box::new(header));
-        journal.record(Event { at: SessionTime::START, kind: opened });
+        journal.record(opened);
         drop(journal);
         let found = notify_settings(session.path());
         assert_eq!(found, Some(NotifySettings { url: None, format: NoticeFormat::Slack }));

@@ -5,6 +5,8 @@ use super::load::{LoadedProfile, ProfileError, ProfileInput, load};
 use super::settings::network::NetworkConditions;
 use super::settings::profile::Profile;
 use super::sources::no_files;
+use crate::event::{Event, EventKind, FORMAT_VERSION, SessionHeader};
+use crate::units::{SessionId, SessionTime};
 
 /// Loads a profile that names no files, with no environment and no flags.
 ///
@@ -23,6 +25,24 @@ pub fn load_text(text: &str) -> Result<LoadedProfile, ProfileError> {
 /// The profile of a text; panics with its mistakes as a user would see them.
 pub fn profile_of(text: &str) -> Profile {
     load_text(text).unwrap_or_else(|error| panic!("{}", explain(&error, false))).profile
+}
+
+/// The event with which the journal of a session of this profile begins.
+pub fn opened_with(loaded: LoadedProfile) -> Event {
+    let header = SessionHeader {
+        format: FORMAT_VERSION,
+        rushhour: "0.0.0".to_owned(),
+        session: SessionId::new("session"),
+        anchor: "2026-01-01T00:00:00Z".to_owned(),
+        profile: loaded.profile,
+        profile_hash: String::new(),
+        settings: loaded.settings,
+        livekit_url: String::new(),
+        evaluator_url: String::new(),
+        planned: None,
+        cores: 1,
+    };
+    Event { at: SessionTime::START, kind: EventKind::Opened(Box::new(header)) }
 }
 
 /// Network conditions for all callers, from their fields as JSON.

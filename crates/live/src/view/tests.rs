@@ -2,9 +2,8 @@ use std::future::ready;
 
 use super::*;
 use crate::push::MetricsPush;
-use rushhour_core::event::{Event, EventKind, FORMAT_VERSION, SessionHeader};
-use rushhour_core::profile::testing::load_text;
-use rushhour_core::units::SessionId;
+use rushhour_core::event::Event;
+use rushhour_core::profile::testing::{load_text, opened_with};
 use rushhour_report::render::LivePart;
 
 #[derive(Debug)]
@@ -62,21 +61,7 @@ async fn the_last_page_is_the_report() {
 
 fn opened() -> Event {
     let text = "mode = \"chat\"\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[[scenario]]\nid = 30\ncopies = 1\n[[stage]]\nrate = \"10/s\"\n";
-    let loaded = load_text(text).expect("the profile is valid");
-    let header = SessionHeader {
-        format: FORMAT_VERSION,
-        rushhour: "0.0.0".to_owned(),
-        session: SessionId::new("s"),
-        anchor: "2026-01-01T00:00:00Z".to_owned(),
-        profile: loaded.profile,
-        profile_hash: String::new(),
-        settings: loaded.settings,
-        livekit_url: String::new(),
-        evaluator_url: String::new(),
-        planned: None,
-        cores: 1,
-    };
-    Event { at: SessionTime::START, kind: EventKind::Opened(Box::new(header)) }
+    opened_with(load_text(text).expect("the profile is valid"))
 }
 
 /// A view that runs, and who asks it.
