@@ -45,6 +45,10 @@ pub(super) const AUDIBLE: Level = Level(-47.0);
 /// The cutoff of the high-pass filter, which removes hum; the overtones of speech are above it.
 const CUTOFF_HERTZ: f32 = 250.0;
 
+/// What is softer, at -120 dBFS, is taken for zero. A decoder's silence is not zero but some 1e-30, and a filter that it
+/// leaves lets it decay to numbers so small that a processor takes twenty times longer for them.
+const ALMOST_ZERO: f32 = 1e-6;
+
 /// Windows per second whose level is measured: a sound at the end of a frame counts as much as one that fills it.
 const WINDOWS_PER_SECOND: u32 = 100;
 
@@ -83,7 +87,8 @@ struct HighPass {
 
 impl HighPass {
     fn filter(&mut self, coefficient: f32, input: f32) -> f32 {
-        self.output = coefficient * (self.output + input - self.input);
+        // The parentheses leave one sum and one product that wait for the sample before.
+        self.output = coefficient * (self.output + (input - self.input));
         self.input = input;
         self.output
     }
@@ -106,9 +111,20 @@ impl LoudnessMeter {
 
     /// Forgets the signal, as if new.
     pub(super) fn reset(&mut self) {
+        self.forget_signal();
+        self.windows.clear();
+    }
+
+    fn forget_signal(&mut self) {
         self.stages = [HighPass::default(); 2];
         self.last = 0.0;
-        self.windows.clear();
+    }
+
+    /// Whether a window is silent, and nothing is left in the filters of what was before it.
+    fn is_over(&self, window: &[f32]) -> bool {
+        let is_silent = |sample: f32| sample.abs() < ALMOST_ZERO;
+        self.stages.iter().all(|stage| is_silent(stage.output))
+            && window.iter().all(|sample| is_silent(*sample))
     }
 
     /// The level of the loudest 10 ms of the next samples.
@@ -116,6 +132,11 @@ impl LoudnessMeter {
         let mut loudest = 0.0_f32;
         self.windows.clear();
         for window in samples.chunks(self.window) {
+            if self.is_over(window) {
+                self.forget_signal();
+                self.windows.push(Window { level: Level::SILENCE, is_bright: false });
+                continue;
+            }
             let (mut sum, mut differences) = (0.0, 0.0);
             for &sample in window {
                 let [first, second] = &mut self.stages;
@@ -176,6 +197,19 @@ mod tests {
             meter.measure(&sine(hertz, 0.1, rate));
             let found: Vec<bool> = meter.windows()[1..].iter().map(|one| one.is_bright).collect();
             assert_eq!(found, vec![is_bright; 19], "{hertz} Hz");
+        }
+    }
+
+    #[test]
+    fn a_sound_that_is_over_leaves_no_numbers_that_are_almost_zero() {
+        for rate in [DecodeRate::Narrowband, DecodeRate::Wideband, DecodeRate::Fullband] {
+            let mut meter = LoudnessMeter::new(rate);
+            meter.measure(&sine(1_000.0, 0.5, rate));
+            let silence = vec![1e-30; rate.hertz() as usize];
+            meter.measure(&silence);
+            assert_eq!(meter.measure(&silence), Level::SILENCE);
+            let left = meter.stages.map(|stage| (stage.input, stage.output));
+            assert_eq!(left, [(0.0, 0.0); 2], "{rate:?}");
         }
     }
 
