@@ -71,30 +71,10 @@ const SAME_SOUND: f32 = 4.5;
 const BANDS: [f32; 7] = [200.0, 500.0, 800.0, 1_200.0, 1_800.0, 2_600.0, 3_800.0];
 const HERTZ: f32 = 16_000.0;
 
-/// A window of sound.
-#[derive(Debug, Clone, Copy)]
-struct Window {
-    /// In dBFS.
-    level: f32,
-    /// The power at each of the frequencies.
-    bands: [f32; BANDS.len()],
-}
-
-impl Window {
-    const SILENCE: Self = Self { level: f32::NEG_INFINITY, bands: [0.0; BANDS.len()] };
-
-    fn of(samples: &[f32]) -> Self {
-        let sum: f32 = samples.iter().map(|sample| sample * sample).sum();
-        let level = 10.0 * (sum / samples.len() as f32).log10();
-        if level < SILENT {
-            return Self { level, ..Self::SILENCE };
-        }
-        let mut bands = [0.0; BANDS.len()];
-        for (power, hertz) in bands.iter_mut().zip(BANDS) {
-            *power = goertzel(samples, hertz);
-        }
-        Self { level, bands }
-    }
+/// The level of a window, in dBFS.
+fn level_of(samples: &[f32]) -> f32 {
+    let sum: f32 = samples.iter().map(|sample| sample * sample).sum();
+    10.0 * (sum / samples.len() as f32).log10()
 }
 
 /// The power of a signal at a frequency (G. Goertzel, 1958).
@@ -119,7 +99,8 @@ pub(super) struct Cut {
 #[derive(Debug, Default)]
 pub(super) struct CutLevels {
     samples: Vec<f32>,
-    windows: Vec<Window>,
+    /// The level of each window, in dBFS.
+    windows: Vec<f32>,
 }
 
 impl CutLevels {
@@ -136,7 +117,7 @@ impl CutLevels {
     pub(super) fn add_silence(&mut self, length: Micros) {
         let free = MAX_WINDOWS.saturating_sub(self.windows.len());
         let windows = usize::try_from(length.0 / WINDOW.0).unwrap_or(free).min(free);
-        self.windows.extend(std::iter::repeat_n(Window::SILENCE, windows));
+        self.windows.extend(std::iter::repeat_n(f32::NEG_INFINITY, windows));
         self.samples.extend(std::iter::repeat_n(0.0, windows * WINDOW_SAMPLES));
     }
 
@@ -150,7 +131,7 @@ impl CutLevels {
     fn add(&mut self, samples: &[f32]) {
         let windows = samples.chunks_exact(WINDOW_SAMPLES);
         self.samples.extend_from_slice(&samples[..samples.len() - windows.remainder().len()]);
-        self.windows.extend(windows.map(Window::of));
+        self.windows.extend(windows.map(level_of));
     }
 
     /// The gap between two moments, since the first window, if silence cuts speech there. The codec's gain fell as fast as it
@@ -226,7 +207,7 @@ impl CutLevels {
     }
 
     fn level(&self, index: usize) -> f32 {
-        self.windows[index].level
+        self.windows[index]
     }
 
     fn loudest(&self, range: Range<usize>) -> f32 {
@@ -251,9 +232,10 @@ impl CutLevels {
     fn shape_difference(&self, Edges { before, after }: Edges) -> f32 {
         let sum = |range: Range<usize>| {
             let mut sum = [1e-9_f32; BANDS.len()];
-            for window in &self.windows[range] {
-                for (sum, power) in sum.iter_mut().zip(window.bands) {
-                    *sum += power;
+            for index in range.filter(|index| self.level(*index) >= SILENT) {
+                let samples = &self.samples[index * WINDOW_SAMPLES..][..WINDOW_SAMPLES];
+                for (sum, hertz) in sum.iter_mut().zip(BANDS) {
+                    *sum += goertzel(samples, hertz);
                 }
             }
             sum.map(|power| 10.0 * power.log10())
