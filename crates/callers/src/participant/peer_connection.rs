@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::channel::{ChannelConfig, ChannelId, Reliability};
@@ -261,6 +261,10 @@ impl PeerConnection {
                     params.iter().any(|p| p.pt() == *pt && p.spec().codec == Codec::Opus)
                 })
             });
+            if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(sender.mid, None) {
+                // Audio is never sent again, so nobody counts what was sent, nor which part of it again.
+                stream.set_rtx_cache(0, Duration::ZERO, None);
+            }
         }
         Ok(self.next_offer(IceRestart::No))
     }
