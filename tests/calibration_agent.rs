@@ -14,7 +14,7 @@ use rushhour_callers::engine::{
     Engine, EngineClock, JoinRequest, LeaveReason, NextTick, ParticipantControl, ParticipantHandle,
     ParticipantHandler,
 };
-use rushhour_callers::participant::{JoinConfig, ParticipantEvent};
+use rushhour_callers::participant::{AgentState, JoinConfig, ParticipantEvent};
 use rushhour_core::units::{AgentName, Identity, Micros, RoomName, SessionTime};
 use rushhour_livekit::{
     ControlPlane, CreateDispatchRequest, CreateRoomRequest, LiveKitClient as Client,
@@ -98,8 +98,7 @@ impl ParticipantHandler for Caller {
             ParticipantEvent::ParticipantUpdated(person) if person.is_agent => {
                 if !person.connected {
                     self.report(Observation::Left);
-                } else if person.agent_state.as_deref() == Some("listening") && !self.agent_listens
-                {
+                } else if person.agent_state == Some(AgentState::Listening) && !self.agent_listens {
                     self.agent_listens = true;
                     self.report(Observation::Listening);
                     self.start_turn(hand);

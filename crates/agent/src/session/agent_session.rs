@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::attributes::{AgentState, CHAT_TOPIC};
+use super::attributes::CHAT_TOPIC;
 use super::avatar::AvatarLink;
 use super::breakup::Breakup;
 use super::context::{AgentContext, staying};
@@ -18,7 +18,7 @@ use rushhour_callers::audio::OpusError;
 use rushhour_callers::data::DataEvent;
 use rushhour_callers::engine::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
 use rushhour_callers::participant::{
-    DepartureReason, DisconnectError, JoinConfig, ParticipantEvent, RemoteParticipant,
+    AgentState, DepartureReason, DisconnectError, JoinConfig, ParticipantEvent, RemoteParticipant,
 };
 use rushhour_core::units::{Identity, Micros, Mode, RoomName, SessionTime};
 
@@ -162,11 +162,11 @@ impl AgentSession {
     }
 
     /// Publishes the state, unless the agent publishes none; keys are heard in `thinking`, if the agent types.
-    pub(super) fn set_state(&mut self, state: AgentState, handle: &mut dyn ParticipantHandle) {
+    pub(super) fn set_state(&mut self, state: &AgentState, handle: &mut dyn ParticipantHandle) {
         if self.context.behaviour.states {
             handle.set_attributes(state.attributes());
         }
-        let types = state == AgentState::Thinking;
+        let types = *state == AgentState::Thinking;
         let sounds = &self.context.sounds;
         let (Some(voice), Some(typing)) = (&mut self.voice, &sounds.typing) else { return };
         if std::mem::replace(&mut self.typing, types) == types {
@@ -275,7 +275,7 @@ impl AgentSession {
             return;
         }
         self.ready = true;
-        self.set_state(AgentState::Listening, handle);
+        self.set_state(&AgentState::Listening, handle);
         let now = handle.now();
         let wanted_us = self.context.behaviour.ready_delay(&self.room);
         let delay = MeasuredDelay { wanted_us, delay_us: now.since(since) };

@@ -1,4 +1,4 @@
-//! Topics, attributes and states of LiveKit's agents (livekit-agents 1.8, `types.py` and `voice/room_io`).
+//! Topics and attributes of LiveKit's agents (livekit-agents 1.8, `types.py` and `voice/room_io`).
 
 use std::collections::HashMap;
 
@@ -7,31 +7,9 @@ pub(super) const CHAT_TOPIC: &str = "lk.chat";
 /// The topic of the agents' answers and transcriptions.
 pub(super) const TRANSCRIPTION_TOPIC: &str = "lk.transcription";
 
-const STATE: &str = "lk.agent.state";
 const FINAL: &str = "lk.transcription_final";
 const SEGMENT: &str = "lk.segment_id";
 const TRACK: &str = "lk.transcribed_track_id";
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AgentState {
-    Initializing,
-    Listening,
-    Thinking,
-    Speaking,
-}
-
-impl AgentState {
-    /// The participant attributes of this state.
-    pub(super) fn attributes(self) -> HashMap<String, String> {
-        let state = match self {
-            Self::Initializing => "initializing",
-            Self::Listening => "listening",
-            Self::Thinking => "thinking",
-            Self::Speaking => "speaking",
-        };
-        HashMap::from([(STATE.to_owned(), state.to_owned())])
-    }
-}
 
 /// The attributes in the header of a segment that is still being written.
 pub(super) fn open_segment(segment: &str) -> HashMap<String, String> {

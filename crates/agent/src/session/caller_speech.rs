@@ -1,12 +1,13 @@
 //! The caller's speech: when its turn begins and is over, and what the agent does about it.
 
 use super::agent_session::{AgentSession, CallerSpeech};
-use super::attributes::{AgentState, TRANSCRIPTION_TOPIC, user_transcription};
+use super::attributes::{TRANSCRIPTION_TOPIC, user_transcription};
 use super::step_queue::Step;
 use super::turns::Trigger;
 use crate::truth::AgentFact;
 use rushhour_callers::audio::SpeechEdge;
 use rushhour_callers::engine::ParticipantHandle;
+use rushhour_callers::participant::AgentState;
 use rushhour_core::units::{Micros, SessionTime};
 
 impl AgentSession {
@@ -52,7 +53,7 @@ impl AgentSession {
             // It was only a pause: the same turn continues.
             self.turn -= 1;
             self.interrupt(handle);
-            self.set_state(AgentState::Listening, handle);
+            self.set_state(&AgentState::Listening, handle);
         }
     }
 

@@ -1,11 +1,12 @@
 //! What an agent says before it calls a tool, whose result the answer needs.
 
 use super::agent_session::AgentSession;
-use super::attributes::{AgentState, TRANSCRIPTION_TOPIC, end_of_segment, open_segment};
+use super::attributes::{TRANSCRIPTION_TOPIC, end_of_segment, open_segment};
 use super::step_queue::Step;
 use super::turns::segment_id;
 use crate::truth::{AgentFact, MeasuredDelay};
 use rushhour_callers::engine::ParticipantHandle;
+use rushhour_callers::participant::AgentState;
 use rushhour_core::units::SessionTime;
 
 /// How far the filler before an answer is.
@@ -50,7 +51,7 @@ impl AgentSession {
             MeasuredDelay { wanted_us: answer.configured_delay, delay_us: at.since(answer.since) };
         let (room, turn) = (self.room.clone(), answer.turn);
         self.record(at, AgentFact::FillerBegan { room, turn, delay });
-        self.set_state(AgentState::Speaking, handle);
+        self.set_state(&AgentState::Speaking, handle);
     }
 
     /// The filler is over: the tool runs, and the answer follows.
@@ -64,6 +65,6 @@ impl AgentSession {
         self.steps.schedule(now + delay, Step::StartAnswer);
         let room = self.room.clone();
         self.record(now, AgentFact::ToolBegan { room, turn, tool_delay_us: delay });
-        self.set_state(AgentState::Thinking, handle);
+        self.set_state(&AgentState::Thinking, handle);
     }
 }

@@ -1,12 +1,11 @@
 //! How one agent hands a conversation over to another, which is a participant of its own.
 
 use super::agent_session::{AgentSession, Departure};
-use super::attributes::AgentState;
 use super::step_queue::Step;
 use crate::truth::AgentFact;
 use crate::worker::{HandOver, SessionEnd};
 use rushhour_callers::engine::ParticipantHandle;
-use rushhour_callers::participant::RemoteParticipant;
+use rushhour_callers::participant::{AgentState, RemoteParticipant};
 use rushhour_core::units::{Identity, Micros};
 
 /// How long an agent stays so that its last words reach the caller: what is on its way when it leaves is lost.
@@ -31,7 +30,7 @@ impl AgentSession {
         let (room, turns) = (self.room.clone(), self.answered);
         self.record(now, AgentFact::HandsOver { room, to: to.clone(), turns, gap_us });
         self.successor = Some(to.clone());
-        self.set_state(AgentState::Thinking, handle);
+        self.set_state(&AgentState::Thinking, handle);
         let stays = if gap_us.is_some() { LAST_WORDS } else { SUCCESSOR_TIMEOUT };
         self.steps.schedule(now + stays, Step::LeaveToSuccessor);
         on_end(SessionEnd::HandedOver(Box::new(HandOver {
@@ -53,7 +52,7 @@ impl AgentSession {
         if self.departure().is_some() || self.successor.as_ref() != Some(&participant.identity) {
             return;
         }
-        let listens = participant.agent_state.as_deref() == Some("listening");
+        let listens = participant.agent_state == Some(AgentState::Listening);
         if participant.connected && (listens || !self.context.behaviour.states) {
             self.leave(Departure::HandedOver, handle);
         }

@@ -7,7 +7,9 @@ use crate::worker::{HandOver, JobEnd, SessionEnd};
 use rushhour_callers::audio::Clip;
 use rushhour_callers::engine::testing::RecordingHandle;
 use rushhour_callers::engine::{LeaveReason, ParticipantHandler};
-use rushhour_callers::participant::{ParticipantEvent, RemoteAudioTrack, RemoteParticipant};
+use rushhour_callers::participant::{
+    AgentState, ParticipantEvent, RemoteAudioTrack, RemoteParticipant,
+};
 use rushhour_core::units::{Identity, Micros, Mode, SessionTime};
 
 const fn at(millis: u64) -> SessionTime {
@@ -147,7 +149,7 @@ fn an_agent_thinks_until_the_one_that_takes_over_listens() {
     let other = participant("agent-AJ_1-2", true, true);
     session.event(1_500, ParticipantEvent::ParticipantUpdated(other.clone()));
     assert!(!session.handle.has_left, "it does not listen yet");
-    let listens = RemoteParticipant { agent_state: Some("listening".to_owned()), ..other };
+    let listens = RemoteParticipant { agent_state: Some(AgentState::Listening), ..other };
     session.event(1_600, ParticipantEvent::ParticipantUpdated(listens));
     assert!(session.handle.has_left);
     session.session.on_left(LeaveReason::ClientInitiated, at(1_610));

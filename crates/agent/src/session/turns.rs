@@ -1,7 +1,7 @@
 //! The turns of a conversation: receiving the caller's turn, answering it, and yielding to an interruption.
 
 use super::agent_session::AgentSession;
-use super::attributes::{AgentState, TRANSCRIPTION_TOPIC, end_of_segment, open_segment};
+use super::attributes::{TRANSCRIPTION_TOPIC, end_of_segment, open_segment};
 use super::avatar::BecameAudible;
 use super::breakup::{BreakKind, SpeechBreak};
 use super::filler::Filler;
@@ -11,7 +11,7 @@ use crate::behaviour::JobFault;
 use crate::truth::{AgentFact, MeasuredDelay};
 use rushhour_callers::data::{AGENT_SESSION_TOPIC, encode_turn_metrics};
 use rushhour_callers::engine::ParticipantHandle;
-use rushhour_callers::participant::SendOutcome;
+use rushhour_callers::participant::{AgentState, SendOutcome};
 use rushhour_core::event::TurnParts;
 use rushhour_core::units::{Micros, SessionTime};
 
@@ -146,7 +146,7 @@ impl AgentSession {
         if self.fault == Some(JobFault::StaleSegment) {
             self.steps.schedule(since + Micros(delay.0 / 2), Step::SendStaleSegment);
         }
-        self.set_state(AgentState::Thinking, handle);
+        self.set_state(&AgentState::Thinking, handle);
     }
 
     /// Starts the greeting, which is turn 0.
@@ -231,7 +231,7 @@ impl AgentSession {
             answer.stream = Some((stream, 1));
             answer.started_after.get_or_insert(delay_us);
         }
-        self.set_state(AgentState::Speaking, handle);
+        self.set_state(&AgentState::Speaking, handle);
         if self.fault == Some(JobFault::EndlessText) {
             self.steps.schedule(now + ENDLESS_TEXT_INTERVAL, Step::ContinueEndlessText);
         } else if self.voice.is_none() {
@@ -263,7 +263,7 @@ impl AgentSession {
         voice.speak(self.context.sounds.speech.clone());
         let (now, room, turn) = (handle.now(), self.room.clone(), self.turn + 1);
         self.record(now, AgentFact::TalkedOver { room, turn, since_began_us: now.since(since) });
-        self.set_state(AgentState::Speaking, handle);
+        self.set_state(&AgentState::Speaking, handle);
     }
 
     /// Records where the agent's speech broke up.
@@ -371,7 +371,7 @@ impl AgentSession {
         if self.fault == Some(JobFault::CrashAfterTurns) && enough {
             self.crash(handle);
         } else {
-            self.set_state(AgentState::Listening, handle);
+            self.set_state(&AgentState::Listening, handle);
             if let Some(since) = self.late_greeting.take() {
                 self.greet(since, handle);
             }

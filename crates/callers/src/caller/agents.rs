@@ -4,7 +4,7 @@ use super::newcomers::Newcomers;
 use super::state_history::StateHistory;
 use super::utterances::Utterances;
 use crate::audio::MAX_TRACKS;
-use crate::participant::{DepartureReason, RemoteAudioTrack, RemoteParticipant};
+use crate::participant::{AgentState, DepartureReason, RemoteAudioTrack, RemoteParticipant};
 use rushhour_core::profile::HearTrack;
 use rushhour_core::units::{Identity, Micros, SessionTime};
 
@@ -136,7 +136,7 @@ impl Agents {
                 self.newcomers.add(participant, at);
             }
             self.newcomers.update(participant, at);
-            if participant.agent_state.as_deref() == Some("speaking") {
+            if participant.agent_state == Some(AgentState::Speaking) {
                 self.tells_speech = true;
                 self.note_heard(&participant.identity);
             }
@@ -253,25 +253,27 @@ impl Agents {
     }
 
     /// The state of the first agent that publishes one.
-    pub(super) fn state(&self) -> Option<&str> {
-        self.all().find_map(|agent| agent.agent_state.as_deref())
+    pub(super) fn state(&self) -> Option<&AgentState> {
+        self.all().find_map(|agent| agent.agent_state.as_ref())
     }
 
     /// Whether an agent's state is `listening`.
     pub(super) fn is_listening(&self) -> bool {
-        self.all().any(|agent| agent.agent_state.as_deref() == Some("listening"))
+        self.all().any(|agent| agent.agent_state == Some(AgentState::Listening))
     }
 
     /// What the agents say that they are doing.
     pub(super) fn activity(&self) -> AgentActivity {
         let mut activity = AgentActivity::Open;
-        for state in self.all().filter_map(|agent| agent.agent_state.as_deref()) {
+        for state in self.all().filter_map(|agent| agent.agent_state.as_ref()) {
             match state {
-                "thinking" => return AgentActivity::Thinking,
-                "listening" | "idle" => {}
+                AgentState::Thinking => return AgentActivity::Thinking,
+                AgentState::Listening | AgentState::Idle => {}
                 // One that is still starting does not keep another from listening.
-                "initializing" if self.is_listening() => {}
-                _ => activity = AgentActivity::Speaking,
+                AgentState::Initializing if self.is_listening() => {}
+                AgentState::Initializing | AgentState::Speaking | AgentState::Other(_) => {
+                    activity = AgentActivity::Speaking;
+                }
             }
         }
         activity

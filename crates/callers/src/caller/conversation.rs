@@ -10,7 +10,7 @@ use super::prepared_script::{PreparedTurn, TurnContent};
 use super::turn_state::AgentSigns;
 use super::utterances::CHAT_TOPIC;
 use crate::engine::{NextTick, ParticipantHandle};
-use crate::participant::SendOutcome;
+use crate::participant::{AgentState, SendOutcome};
 use rushhour_core::event::FailureClass;
 use rushhour_core::units::{Micros, SessionTime};
 
@@ -158,7 +158,7 @@ impl Caller {
                 None => CallerStage::AwaitingSilence { turn: 0, since: now },
             };
         } else if now >= until {
-            let state = state.unwrap_or("unknown");
+            let state = state.map_or("unknown", AgentState::as_str);
             let within = self.config.settings.ready_within;
             let detail = format!(
                 "the agent joined but was still not listening after {within}; its state: {state}"

@@ -1,6 +1,6 @@
 //! Agents that came after the first, to take over from it or beside it: since when each of them hears the caller.
 
-use crate::participant::RemoteParticipant;
+use crate::participant::{AgentState, RemoteParticipant};
 use rushhour_core::units::{Identity, SessionTime};
 
 /// Agents that are remembered, at most.
@@ -46,7 +46,7 @@ impl Newcomers {
         let mut latest_first = self.list.iter_mut().rev();
         let Some(one) = latest_first.find(|one| one.identity == agent.identity) else { return };
         one.tells_state |= agent.agent_state.is_some();
-        if agent.agent_state.as_deref() == Some("listening") {
+        if agent.agent_state == Some(AgentState::Listening) {
             one.listens_since.get_or_insert(at);
         }
     }
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     fn agent(state: Option<&str>) -> RemoteParticipant {
-        let agent_state = state.map(str::to_owned);
+        let agent_state = state.map(AgentState::from);
         RemoteParticipant { agent_state, ..RemoteParticipant::new(Identity::new("two"), true) }
     }
 

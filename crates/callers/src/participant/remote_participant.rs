@@ -1,5 +1,8 @@
 //! Another participant in the room, as the server describes it.
 
+use std::collections::HashMap;
+use std::fmt;
+
 use livekit_protocol as proto;
 use proto::participant_info::State;
 
@@ -35,8 +38,8 @@ pub struct RemoteParticipant {
     pub departure: DepartureReason,
     /// When it joined by the server's clock, in milliseconds since the Unix epoch.
     pub joined_at_ms: Option<i64>,
-    /// The value of its attribute `lk.agent.state`, such as `listening`.
-    pub agent_state: Option<String>,
+    /// What it says that it does, where it is an agent that says so.
+    pub agent_state: Option<AgentState>,
     /// The audio tracks that it publishes.
     pub audio_tracks: Vec<RemoteAudioTrack>,
 }
@@ -56,6 +59,61 @@ impl RemoteParticipant {
             agent_state: None,
             audio_tracks: Vec::new(),
         }
+    }
+}
+
+/// The value of an agent's attribute `lk.agent.state`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentState {
+    /// Its session is starting.
+    Initializing,
+    /// It waits, and nobody has spoken for long.
+    Idle,
+    /// It listens.
+    Listening,
+    /// It prepares what it will say.
+    Thinking,
+    /// It speaks.
+    Speaking,
+    /// What no framework of LiveKit says, as it is written.
+    Other(String),
+}
+
+impl AgentState {
+    /// The attributes of a participant in this state.
+    pub fn attributes(&self) -> HashMap<String, String> {
+        HashMap::from([(AGENT_STATE.to_owned(), self.as_str().to_owned())])
+    }
+
+    /// The value of the attribute.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Initializing => "initializing",
+            Self::Idle => "idle",
+            Self::Listening => "listening",
+            Self::Thinking => "thinking",
+            Self::Speaking => "speaking",
+            Self::Other(state) => state,
+        }
+    }
+}
+
+impl From<&str> for AgentState {
+    fn from(state: &str) -> Self {
+        match state {
+            "initializing" => Self::Initializing,
+            "idle" => Self::Idle,
+            "listening" => Self::Listening,
+            "thinking" => Self::Thinking,
+            "speaking" => Self::Speaking,
+            _ => Self::Other(shortened(state, MAX_STATE)),
+        }
+    }
+}
+
+impl fmt::Display for AgentState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 
@@ -127,7 +185,7 @@ impl From<proto::ParticipantInfo> for RemoteParticipant {
             agent_state: info
                 .attributes
                 .remove(AGENT_STATE)
-                .map(|state| shortened(&state, MAX_STATE)),
+                .map(|state| AgentState::from(state.as_str())),
             audio_tracks: info
                 .tracks
                 .iter()
@@ -142,8 +200,6 @@ impl From<proto::ParticipantInfo> for RemoteParticipant {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use super::*;
 
     fn info() -> proto::ParticipantInfo {
@@ -178,6 +234,19 @@ mod tests {
             .map(|track| (track.name.as_str(), track.is_microphone, track.is_encrypted))
             .collect();
         assert_eq!(seen, [("avatar_audio", true, false), ("background_audio", false, true)]);
+    }
+
+    #[test]
+    fn states_are_those_of_the_frameworks_and_others_are_kept_as_they_are_written() {
+        for state in ["initializing", "idle", "listening", "thinking", "speaking"] {
+            let read = AgentState::from(state);
+            assert_eq!(read.as_str(), state);
+            assert!(!matches!(read, AgentState::Other(_)), "{state}");
+        }
+        let long = "dreaming".repeat(20);
+        let dreaming = AgentState::from(long.as_str());
+        assert_eq!(dreaming.as_str(), shortened(&long, MAX_STATE));
+        assert!(dreaming.as_str().len() < long.len());
     }
 
     #[test]

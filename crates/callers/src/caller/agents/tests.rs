@@ -25,7 +25,7 @@ fn gone(participant: RemoteParticipant) -> RemoteParticipant {
 fn states(agents: &[(&str, Option<&str>)]) -> Agents {
     let mut room = Agents::new(HearTrack::Microphone);
     for (name, state) in agents {
-        let agent_state = state.map(str::to_owned);
+        let agent_state = state.map(AgentState::from);
         room.update(&RemoteParticipant { agent_state, ..agent(name) }, SessionTime(0));
     }
     room
@@ -69,7 +69,7 @@ fn one_of_several_agents_hands_over_only_if_it_was_heard_and_another_came_after_
         assert_eq!(room.hand_offs, hand_offs, "{goes}, heard: {was_heard}");
     }
     let mut room = Agents::new(HearTrack::Microphone);
-    let speaking = RemoteParticipant { agent_state: Some("speaking".to_owned()), ..agent("one") };
+    let speaking = RemoteParticipant { agent_state: Some(AgentState::Speaking), ..agent("one") };
     room.update(&speaking, SessionTime(0));
     room.update(&agent("two"), SessionTime(1));
     room.update(&gone(agent("one")), SessionTime(2));

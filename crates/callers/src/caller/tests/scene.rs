@@ -14,7 +14,7 @@ use crate::data::DataEvent;
 use crate::engine::testing::RecordingHandle;
 use crate::engine::{LeaveReason, NextTick, ParticipantHandler};
 use crate::participant::{
-    AudioPacket, DepartureReason, ParticipantEvent, RemoteAudioTrack, RemoteParticipant,
+    AgentState, AudioPacket, DepartureReason, ParticipantEvent, RemoteAudioTrack, RemoteParticipant,
 };
 use crate::recording_store::RecordingSink;
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
@@ -73,7 +73,7 @@ pub(super) fn tone(millis: u64) -> Clip {
 /// A participant in the room, who is an agent if its name says so.
 pub(super) fn participant(name: &str, state: Option<&str>) -> RemoteParticipant {
     RemoteParticipant {
-        agent_state: state.map(str::to_owned),
+        agent_state: state.map(AgentState::from),
         ..RemoteParticipant::new(Identity::new(name), name.starts_with("agent"))
     }
 }
