@@ -14,10 +14,10 @@ use rushhour_callers::engine::{
     Engine, EngineClock, JoinRequest, LeaveReason, NextTick, ParticipantControl, ParticipantHandle,
     ParticipantHandler,
 };
-use rushhour_callers::participant::{AgentState, JoinConfig, ParticipantEvent};
+use rushhour_callers::participant::{JoinConfig, ParticipantEvent};
 use rushhour_core::units::{AgentName, Identity, Micros, RoomName, SessionTime};
 use rushhour_livekit::{
-    ControlPlane, CreateDispatchRequest, CreateRoomRequest, LiveKitClient as Client,
+    AgentState, ControlPlane, CreateDispatchRequest, CreateRoomRequest, LiveKitClient as Client,
     ParticipantClaims, RoomAgents, TokenRequest, TokenSigner,
 };
 use serde_json::Value;

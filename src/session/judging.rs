@@ -213,13 +213,13 @@ mod tests {
     use super::*;
     use rushhour_core::event::EventSink;
     use rushhour_core::profile::NoticeFormat;
-    use rushhour_core::profile::testing::{load_text, opened_with};
+    use rushhour_core::profile::testing::{opened_with, profile_of};
     use rushhour_report::journal::Journal;
 
     #[test]
     fn the_journal_of_a_session_says_who_is_told_of_its_end() {
         let text = "mode = \"chat\"\n[livekit]\nurl = \"sandbox\"\nagent = \"front-desk\"\n[[scenario]]\nid = 30\ncopies = 1\n[[stage]]\nrate = \"10/s\"\n[notify]\nformat = \"slack\"\n";
-        let opened = opened_with(load_text(text).expect("the profile is valid"));
+        let opened = opened_with(profile_of(text));
         let session = tempfile::tempdir().unwrap();
         assert_eq!(notify_settings(session.path()), None, "there is no journal");
         let journal = Journal::create(&session.path().join(JOURNAL)).unwrap();

@@ -6,13 +6,13 @@ use super::room_naming::RoomNaming;
 use super::run::EvaluatorLifetime;
 use super::session::{Resumption, Session};
 use super::simulation::{
-    self, FaultRates, World, advance, opened, outcomes, replayed, rooms_not_deleted, settings_of,
-    world,
+    self, FaultRates, World, advance, outcomes, replayed, rooms_not_deleted, settings_of, world,
 };
 use rushhour_core::bill::{Budget, BudgetLimits};
 use rushhour_core::event::{Event, EventKind, FailureClass, Outcome, StopReason};
 use rushhour_core::plan::Plan;
 use rushhour_core::plan::testing::plan_of;
+use rushhour_core::profile::testing::opened_with;
 use rushhour_core::units::{Micros, Mode, PairId, RunIndex, SessionTime};
 
 const FIFTY: &str = r#"
@@ -69,7 +69,7 @@ fn crash_and_resume(
 ) -> (World, u32) {
     let plan = plan_of(profile);
     let mut world = world(seed, faults);
-    world.events.push(opened(&plan));
+    world.events.push(opened_with(plan.profile().clone()));
     world.durable = 1;
     let mut session = Session::new(settings_of(&plan), plan.schedule(), RoomNaming::new("room"));
     for crashed in 0.. {
@@ -315,7 +315,7 @@ fn a_recorded_outcome_stays() {
     for seed in 0..20 {
         let plan = plan_of(FIFTY);
         let mut world = world(seed, FaultRates::everything(0.05));
-        world.events.push(opened(&plan));
+        world.events.push(opened_with(plan.profile().clone()));
         world.durable = 1;
         let mut session =
             Session::new(settings_of(&plan), plan.schedule(), RoomNaming::new("room"));
@@ -340,7 +340,10 @@ fn a_submission_that_no_session_reaches_is_refused() {
     let plan = plan_of(FIFTY);
     let intent = |request| EventKind::SubmitIntent { request, runs: vec![RunIndex(0)] };
     for (request, is_refused) in [(7, false), (u64::MAX, true), (1 << 48, true)] {
-        let events = [opened(&plan), Event { at: SessionTime(1), kind: intent(request) }];
+        let events = [
+            opened_with(plan.profile().clone()),
+            Event { at: SessionTime(1), kind: intent(request) },
+        ];
         assert_eq!(replayed(&events).header().is_err(), is_refused, "{request}");
     }
 }

@@ -7,11 +7,12 @@ use super::room_naming::RoomNaming;
 use super::run::EvaluatorLifetime;
 use super::session::{Resumption, Session};
 use super::settings::DriverSettings;
-use super::simulation::{opened, outcomes, replayed};
+use super::simulation::{outcomes, replayed};
 use rushhour_core::evaluator::EvaluatorCapabilities;
 use rushhour_core::event::{ConversationEnd, Event, EventKind, Outcome};
 use rushhour_core::plan::testing::native_plan_of;
 use rushhour_core::plan::{Plan, PlannedRun};
+use rushhour_core::profile::testing::opened_with;
 use rushhour_core::units::{Micros, RunIndex, SessionTime};
 
 const OPEN: &str = "[[stage]]\nrate = \"3/s\"\n";
@@ -33,7 +34,7 @@ fn settings(plan: &Plan) -> DriverSettings {
 fn world(plan: &Plan, seed: u64) -> PushWorld {
     let mut world = PushWorld::new(seed);
     world.hang_up_rate = 0.5;
-    world.events.push(opened(plan));
+    world.events.push(opened_with(plan.profile().clone()));
     world
 }
 

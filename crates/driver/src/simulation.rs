@@ -12,34 +12,12 @@ use rushhour_core::evaluator::{
     AcceptedSubmission, EvaluatorCapabilities, PollError, PollErrorKind, RunState, RunStatus,
     SubmitError, SubmitErrorKind, UpdateMode,
 };
-use rushhour_core::event::{
-    Event, EventKind, FORMAT_VERSION, FailureClass, Outcome, RunMapping, RunPhase, SessionHeader,
-};
+use rushhour_core::event::{Event, EventKind, FailureClass, Outcome, RunMapping, RunPhase};
 use rushhour_core::plan::Plan;
 use rushhour_core::plan::testing::plan_of;
 use rushhour_core::rng::SeededRng;
-use rushhour_core::units::{
-    DispatchId, EvaluatorRunId, Identity, Micros, RunIndex, SessionId, SessionTime,
-};
+use rushhour_core::units::{DispatchId, EvaluatorRunId, Identity, Micros, RunIndex, SessionTime};
 use rushhour_livekit::{AgentParticipant, LiveKitError, LiveKitErrorKind};
-
-/// The event with which the journal of a session begins.
-pub(super) fn opened(plan: &Plan) -> Event {
-    let header = SessionHeader {
-        format: FORMAT_VERSION,
-        rushhour: String::new(),
-        session: SessionId::new("session"),
-        anchor: "2026-01-01T00:00:00Z".to_owned(),
-        profile: plan.profile().clone(),
-        profile_hash: String::new(),
-        settings: Vec::new(),
-        livekit_url: String::new(),
-        evaluator_url: String::new(),
-        planned: None,
-        cores: 1,
-    };
-    Event { at: SessionTime::START, kind: EventKind::Opened(Box::new(header)) }
-}
 
 /// What a journal of these events says.
 pub(super) fn replayed(events: &[Event]) -> ReplayedSession {

@@ -6,6 +6,7 @@ use livekit_api::access_token::VideoGrants;
 use livekit_protocol as proto;
 
 use super::agent_rule::{is_agent, represented};
+use super::agent_state::AgentState;
 use super::control_plane::{
     AgentParticipant, AudioPublisher, ControlPlane, CreateDispatchRequest, CreateRoomRequest,
     RoomAgents, RoomParticipants,
@@ -22,9 +23,6 @@ pub const PLACEHOLDER_AGENT: &str = "rushhour-placeholder";
 
 /// Participants besides agent and caller that are named, at most.
 const MAX_OTHERS: usize = 3;
-
-/// The participant attribute in which livekit-agents publishes an agent's state.
-const AGENT_STATE: &str = "lk.agent.state";
 
 /// A room as the server lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,8 +187,8 @@ pub(crate) fn participants_of(
         joined_at_ms: (participant.joined_at_ms > 0).then_some(participant.joined_at_ms),
         listening: participant
             .attributes
-            .get(AGENT_STATE)
-            .is_some_and(|state| state == "listening"),
+            .get(AgentState::ATTRIBUTE)
+            .is_some_and(|state| AgentState::from(state.as_str()) == AgentState::Listening),
         hidden: participant.permission.is_some_and(|permission| permission.hidden),
         identity: Identity::new(participant.identity),
     });

@@ -7,6 +7,7 @@
 //! `rushhour-callers`.
 
 mod agent_rule;
+mod agent_state;
 mod client;
 mod control_plane;
 mod dispatched_job;
@@ -20,6 +21,7 @@ mod token;
 mod twirp;
 
 pub use agent_rule::{is_agent, represented};
+pub use agent_state::AgentState;
 pub use client::{DispatchInfo, LiveKitClient, PLACEHOLDER_AGENT, RoomInfo, RoomList};
 pub use control_plane::{
     AgentParticipant, AudioPublisher, ControlPlane, CreateDispatchRequest, CreateRoomRequest,

@@ -18,9 +18,10 @@ use rushhour_callers::audio::OpusError;
 use rushhour_callers::data::DataEvent;
 use rushhour_callers::engine::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
 use rushhour_callers::participant::{
-    AgentState, DepartureReason, DisconnectError, JoinConfig, ParticipantEvent, RemoteParticipant,
+    DepartureReason, DisconnectError, JoinConfig, ParticipantEvent, RemoteParticipant,
 };
 use rushhour_core::units::{Identity, Micros, Mode, RoomName, SessionTime};
+use rushhour_livekit::AgentState;
 
 /// The longest text from a caller, in bytes; further chunks are dropped.
 const MAX_TEXT: usize = 64 * 1_024;

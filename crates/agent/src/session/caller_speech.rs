@@ -7,8 +7,8 @@ use super::turns::Trigger;
 use crate::truth::AgentFact;
 use rushhour_callers::audio::SpeechEdge;
 use rushhour_callers::engine::ParticipantHandle;
-use rushhour_callers::participant::AgentState;
 use rushhour_core::units::{Micros, SessionTime};
+use rushhour_livekit::AgentState;
 
 impl AgentSession {
     /// The caller has started or stopped to speak.

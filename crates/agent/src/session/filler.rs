@@ -6,8 +6,8 @@ use super::step_queue::Step;
 use super::turns::segment_id;
 use crate::truth::{AgentFact, MeasuredDelay};
 use rushhour_callers::engine::ParticipantHandle;
-use rushhour_callers::participant::AgentState;
 use rushhour_core::units::SessionTime;
+use rushhour_livekit::AgentState;
 
 /// How far the filler before an answer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

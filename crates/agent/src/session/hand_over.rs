@@ -5,8 +5,9 @@ use super::step_queue::Step;
 use crate::truth::AgentFact;
 use crate::worker::{HandOver, SessionEnd};
 use rushhour_callers::engine::ParticipantHandle;
-use rushhour_callers::participant::{AgentState, RemoteParticipant};
+use rushhour_callers::participant::RemoteParticipant;
 use rushhour_core::units::{Identity, Micros};
+use rushhour_livekit::AgentState;
 
 /// How long an agent stays so that its last words reach the caller: what is on its way when it leaves is lost.
 const LAST_WORDS: Micros = Micros::from_millis(100);

@@ -7,10 +7,9 @@ use crate::worker::{HandOver, JobEnd, SessionEnd};
 use rushhour_callers::audio::Clip;
 use rushhour_callers::engine::testing::RecordingHandle;
 use rushhour_callers::engine::{LeaveReason, ParticipantHandler};
-use rushhour_callers::participant::{
-    AgentState, ParticipantEvent, RemoteAudioTrack, RemoteParticipant,
-};
+use rushhour_callers::participant::{ParticipantEvent, RemoteAudioTrack, RemoteParticipant};
 use rushhour_core::units::{Identity, Micros, Mode, SessionTime};
+use rushhour_livekit::AgentState;
 
 const fn at(millis: u64) -> SessionTime {
     SessionTime(millis * 1_000)

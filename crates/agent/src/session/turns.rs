@@ -11,9 +11,10 @@ use crate::behaviour::JobFault;
 use crate::truth::{AgentFact, MeasuredDelay};
 use rushhour_callers::data::{AGENT_SESSION_TOPIC, encode_turn_metrics};
 use rushhour_callers::engine::ParticipantHandle;
-use rushhour_callers::participant::{AgentState, SendOutcome};
+use rushhour_callers::participant::SendOutcome;
 use rushhour_core::event::TurnParts;
 use rushhour_core::units::{Micros, SessionTime};
+use rushhour_livekit::AgentState;
 
 /// The interval between the chunks of an answer that never ends.
 const ENDLESS_TEXT_INTERVAL: Micros = Micros::from_millis(100);

@@ -4,9 +4,10 @@ use super::newcomers::Newcomers;
 use super::state_history::StateHistory;
 use super::utterances::Utterances;
 use crate::audio::MAX_TRACKS;
-use crate::participant::{AgentState, DepartureReason, RemoteAudioTrack, RemoteParticipant};
+use crate::participant::{DepartureReason, RemoteAudioTrack, RemoteParticipant};
 use rushhour_core::profile::HearTrack;
 use rushhour_core::units::{Identity, Micros, SessionTime};
+use rushhour_livekit::AgentState;
 
 /// Participants that are remembered, at most.
 const MAX_PARTICIPANTS: usize = 64;

@@ -10,9 +10,10 @@ use super::prepared_script::{PreparedTurn, TurnContent};
 use super::turn_state::AgentSigns;
 use super::utterances::CHAT_TOPIC;
 use crate::engine::{NextTick, ParticipantHandle};
-use crate::participant::{AgentState, SendOutcome};
+use crate::participant::SendOutcome;
 use rushhour_core::event::FailureClass;
 use rushhour_core::units::{Micros, SessionTime};
+use rushhour_livekit::AgentState;
 
 /// A track that has sent nothing for this long, not even silence, has stopped.
 const MAX_PACKET_GAP: Micros = Micros::from_secs(2);

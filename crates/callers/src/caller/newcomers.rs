@@ -1,7 +1,8 @@
 //! Agents that came after the first, to take over from it or beside it: since when each of them hears the caller.
 
-use crate::participant::{AgentState, RemoteParticipant};
+use crate::participant::RemoteParticipant;
 use rushhour_core::units::{Identity, SessionTime};
+use rushhour_livekit::AgentState;
 
 /// Agents that are remembered, at most.
 const MAX_NEWCOMERS: usize = 16;

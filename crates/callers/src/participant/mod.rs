@@ -32,7 +32,7 @@ pub use participant::{
 pub use peer_connection::AudioPacket;
 pub use reconnecting::{SignalAttempt, SignalLoss, SignalTarget};
 pub use reconnection::{ReconnectBounds, ReconnectPolicy};
-pub use remote_participant::{AgentState, DepartureReason, RemoteAudioTrack, RemoteParticipant};
+pub use remote_participant::{DepartureReason, RemoteAudioTrack, RemoteParticipant};
 pub use route::{LocalCandidate, PacketProtocol, PacketRoute, PeerRole, ServerCandidate};
 pub use signal::{JoinQuery, SignalProtocol, decode_signal};
 pub(crate) use signal::{encode_signal, has_too_many_parts, request_kind, response_kind};

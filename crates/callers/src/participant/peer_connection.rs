@@ -262,7 +262,7 @@ impl PeerConnection {
                 })
             });
             if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(sender.mid, None) {
-                // Audio is never sent again, so nobody counts what was sent, nor which part of it again.
+                // Audio is never sent again, so the share of what is need not be counted.
                 stream.set_rtx_cache(0, Duration::ZERO, None);
             }
         }

@@ -1,23 +1,16 @@
 //! Another participant in the room, as the server describes it.
 
-use std::collections::HashMap;
-use std::fmt;
-
 use livekit_protocol as proto;
 use proto::participant_info::State;
 
 use rushhour_core::units::{Identity, shortened};
-use rushhour_livekit::{is_agent, represented};
+use rushhour_livekit::{AgentState, is_agent, represented};
 
-/// The attribute in which an agent built with LiveKit's framework publishes its state.
-const AGENT_STATE: &str = "lk.agent.state";
 /// Audio tracks of one participant that are kept, at most.
 const MAX_AUDIO_TRACKS: usize = 16;
 
 /// The longest name of a track, or SID, that is kept, in bytes.
 const MAX_TRACK_NAME: usize = 256;
-/// The longest state that is kept, in bytes.
-const MAX_STATE: usize = 100;
 
 /// Another participant in the room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,61 +52,6 @@ impl RemoteParticipant {
             agent_state: None,
             audio_tracks: Vec::new(),
         }
-    }
-}
-
-/// The value of an agent's attribute `lk.agent.state`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AgentState {
-    /// Its session is starting.
-    Initializing,
-    /// It waits, and nobody has spoken for long.
-    Idle,
-    /// It listens.
-    Listening,
-    /// It prepares what it will say.
-    Thinking,
-    /// It speaks.
-    Speaking,
-    /// What no framework of LiveKit says, as it is written.
-    Other(String),
-}
-
-impl AgentState {
-    /// The attributes of a participant in this state.
-    pub fn attributes(&self) -> HashMap<String, String> {
-        HashMap::from([(AGENT_STATE.to_owned(), self.as_str().to_owned())])
-    }
-
-    /// The value of the attribute.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Initializing => "initializing",
-            Self::Idle => "idle",
-            Self::Listening => "listening",
-            Self::Thinking => "thinking",
-            Self::Speaking => "speaking",
-            Self::Other(state) => state,
-        }
-    }
-}
-
-impl From<&str> for AgentState {
-    fn from(state: &str) -> Self {
-        match state {
-            "initializing" => Self::Initializing,
-            "idle" => Self::Idle,
-            "listening" => Self::Listening,
-            "thinking" => Self::Thinking,
-            "speaking" => Self::Speaking,
-            _ => Self::Other(shortened(state, MAX_STATE)),
-        }
-    }
-}
-
-impl fmt::Display for AgentState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }
 
@@ -174,7 +112,7 @@ impl RemoteAudioTrack {
 }
 
 impl From<proto::ParticipantInfo> for RemoteParticipant {
-    fn from(mut info: proto::ParticipantInfo) -> Self {
+    fn from(info: proto::ParticipantInfo) -> Self {
         Self {
             is_agent: is_agent(&info),
             publishes_for: represented(&info).map(Identity::new),
@@ -184,7 +122,7 @@ impl From<proto::ParticipantInfo> for RemoteParticipant {
             joined_at_ms: (info.joined_at_ms > 0).then_some(info.joined_at_ms),
             agent_state: info
                 .attributes
-                .remove(AGENT_STATE)
+                .get(AgentState::ATTRIBUTE)
                 .map(|state| AgentState::from(state.as_str())),
             audio_tracks: info
                 .tracks
@@ -200,6 +138,8 @@ impl From<proto::ParticipantInfo> for RemoteParticipant {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
 
     fn info() -> proto::ParticipantInfo {
@@ -234,19 +174,6 @@ mod tests {
             .map(|track| (track.name.as_str(), track.is_microphone, track.is_encrypted))
             .collect();
         assert_eq!(seen, [("avatar_audio", true, false), ("background_audio", false, true)]);
-    }
-
-    #[test]
-    fn states_are_those_of_the_frameworks_and_others_are_kept_as_they_are_written() {
-        for state in ["initializing", "idle", "listening", "thinking", "speaking"] {
-            let read = AgentState::from(state);
-            assert_eq!(read.as_str(), state);
-            assert!(!matches!(read, AgentState::Other(_)), "{state}");
-        }
-        let long = "dreaming".repeat(20);
-        let dreaming = AgentState::from(long.as_str());
-        assert_eq!(dreaming.as_str(), shortened(&long, MAX_STATE));
-        assert!(dreaming.as_str().len() < long.len());
     }
 
     #[test]

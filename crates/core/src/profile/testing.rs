@@ -28,15 +28,15 @@ pub fn profile_of(text: &str) -> Profile {
 }
 
 /// The event with which the journal of a session of this profile begins.
-pub fn opened_with(loaded: LoadedProfile) -> Event {
+pub fn opened_with(profile: Profile) -> Event {
     let header = SessionHeader {
         format: FORMAT_VERSION,
         rushhour: "0.0.0".to_owned(),
         session: SessionId::new("session"),
         anchor: "2026-01-01T00:00:00Z".to_owned(),
-        profile: loaded.profile,
+        profile,
         profile_hash: String::new(),
-        settings: loaded.settings,
+        settings: Vec::new(),
         livekit_url: String::new(),
         evaluator_url: String::new(),
         planned: None,

@@ -3,7 +3,7 @@ use std::future::ready;
 use super::*;
 use crate::push::MetricsPush;
 use rushhour_core::event::Event;
-use rushhour_core::profile::testing::{load_text, opened_with};
+use rushhour_core::profile::testing::{opened_with, profile_of};
 use rushhour_report::render::LivePart;
 
 #[derive(Debug)]
@@ -61,7 +61,7 @@ async fn the_last_page_is_the_report() {
 
 fn opened() -> Event {
     let text = "mode = \"chat\"\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[[scenario]]\nid = 30\ncopies = 1\n[[stage]]\nrate = \"10/s\"\n";
-    opened_with(load_text(text).expect("the profile is valid"))
+    opened_with(profile_of(text))
 }
 
 /// A view that runs, and who asks it.

@@ -14,7 +14,7 @@ use crate::data::DataEvent;
 use crate::engine::testing::RecordingHandle;
 use crate::engine::{LeaveReason, NextTick, ParticipantHandler};
 use crate::participant::{
-    AgentState, AudioPacket, DepartureReason, ParticipantEvent, RemoteAudioTrack, RemoteParticipant,
+    AudioPacket, DepartureReason, ParticipantEvent, RemoteAudioTrack, RemoteParticipant,
 };
 use crate::recording_store::RecordingSink;
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
@@ -25,6 +25,7 @@ use rushhour_core::profile::{
 use rushhour_core::units::{
     DtmfKey, Identity, Micros, Mode, PositiveDuration, RunIndex, SessionTime,
 };
+use rushhour_livekit::AgentState;
 
 /// The interval of a participant's ticks, in milliseconds.
 const TICK: u64 = 20;
